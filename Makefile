@@ -1,0 +1,33 @@
+# make run    set up .venv and run the pipeline (again: only what changed)
+# make test   lint, types, tests
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: run test setup lint clean
+
+run: $(READY)
+	@dvc repro
+
+test: lint
+	@pytest
+
+lint: $(READY)
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+setup: $(READY)
+
+# Made anew when the pinned requirements change.
+$(READY): requirements.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed, $(PYTHON) is older; say which to use: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --disable-pip-version-check --quiet --requirement requirements.txt
+	@touch $@
+
+# Checkpoints, downloads and what the last run made; not the environment, not DVC's cache.
+clean:
+	rm -rf .checkpoints .cache data/raw data/prepared.safetensors models/*.safetensors reports/*
