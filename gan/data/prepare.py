@@ -1,0 +1,122 @@
+"""Bring pictures of any size and kind to one size and kind, split them, and write the prepared file."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from pydantic import Field
+from tqdm import tqdm
+
+from gan.data.decode import UNLABELLED, Decoded, Part, open_picture
+from gan.files import save_tensors
+from gan.settings import Number, Settings, UserError
+
+Side = Annotated[int, Field(ge=4, le=1024)]
+
+
+class PrepareSettings(Settings):
+    """The form that every picture is brought to."""
+
+    image_size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] = Field(
+        28, description="pixels a side, or `[height, width]`; pictures are scaled to cover it and cropped to the middle"
+    )
+    channels: Literal[1, 3] = Field(1, description="1: grey, 3: RGB")
+    test_fraction: Number = Field(
+        0.2, gt=0, lt=1, description="share kept for testing, where the data set has no test split of its own"
+    )
+    seed: int = Field(0, ge=0, description="seed of that split")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        if isinstance(self.image_size, int):
+            return self.channels, self.image_size, self.image_size
+        return self.channels, self.image_size[0], self.image_size[1]
+
+
+def prepare(decoded: Decoded, settings: PrepareSettings, out: Path) -> list[str]:
+    """Write the prepared file `out`; returns a line for each picture that could not be read.
+
+    The file holds `train.images` and `test.images`, uint8 [N, C, H, W], and `train.labels` and `test.labels`,
+    int64 [N] (-1 where there are none), and describes itself. Raises UserError when no picture can be read.
+    """
+    unreadable: list[str] = []
+    parts: dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]] = {}
+    for name, part in decoded.parts.items():
+        images, readable, problems = _converted(part, settings.shape)
+        unreadable += problems
+        parts[name] = images[readable], part.labels[readable]
+        if len(part) and not readable.any():
+            raise UserError(f"none of the {len(part)} pictures can be read; the first: {problems[0]}")
+    if "all" in parts:
+        parts = _split(*parts["all"], settings)
+    tensors = {}
+    for name, (images, labels) in parts.items():
+        tensors[f"{name}.images"] = torch.from_numpy(np.ascontiguousarray(images))
+        tensors[f"{name}.labels"] = torch.from_numpy(np.ascontiguousarray(labels))
+    about: dict[str, Any] = {
+        "dataset": decoded.facts,
+        "classes": decoded.classes,
+        "shape": settings.shape,
+        "counts": {name: len(labels) for name, (_, labels) in parts.items()},
+        "unreadable": unreadable,
+    }
+    save_tensors(out, tensors, about)
+    return unreadable
+
+
+def _converted(part: Part, shape: tuple[int, int, int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_], list[str]]:
+    """All pictures of a part, uint8 [N, C, H, W]; which of them could be read; and the problems of the others."""
+    channels, height, width = shape
+    images = np.empty((len(part), *shape), np.uint8)
+    readable = np.ones(len(part), bool)
+    problems: list[str] = []
+    mode = "RGB" if channels == 3 else "L"
+
+    def convert(i: int) -> str | None:
+        try:
+            source = part.pictures[i]
+            image = open_picture(source, mode) if isinstance(source, Path) else Image.fromarray(source).convert(mode)
+            # Pillow's resize filters at the source's scale, so shrinking does not alias.
+            fitted = np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
+            return f"{part.pictures[i]}: {error}"
+        images[i] = fitted.transpose(2, 0, 1) if channels == 3 else fitted
+        return None
+
+    with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside Python's lock
+        found = tqdm(pool.map(convert, range(len(part))), total=len(part), desc="pictures", disable=None, leave=False)
+        for i, problem in enumerate(found):
+            if problem is not None:
+                readable[i] = False
+                problems.append(problem)
+    return images, readable, problems
+
+
+def _split(
+    images: NDArray[np.uint8], labels: NDArray[np.int64], settings: PrepareSettings
+) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    """A seeded split with each class in proportion, both halves in the source's order."""
+    from sklearn.model_selection import train_test_split
+
+    if len(images) < 2:
+        raise UserError("one readable picture cannot be split into training and test pictures; add more")
+    test_count = max(1, round(len(images) * settings.test_fraction))
+    smallest = np.unique(labels, return_counts=True)[1].min()
+    classes = len(np.unique(labels))
+    proportional = smallest >= 2 and min(test_count, len(images) - test_count) >= classes and labels[0] != UNLABELLED
+    if not proportional and labels[0] != UNLABELLED:
+        print("prepare: too few pictures in some class to split each class in proportion; split at random")
+    order: Sequence[Sequence[int]] = train_test_split(
+        np.arange(len(images)),
+        test_size=min(test_count, len(images) - 1),
+        random_state=settings.seed,
+        stratify=labels if proportional else None,
+    )
+    train, test = (np.sort(np.asarray(part)) for part in order)
+    return {"train": (images[train], labels[train]), "test": (images[test], labels[test])}

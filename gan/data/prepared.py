@@ -1,0 +1,63 @@
+"""The prepared pictures, and the batches that training draws from them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan.files import load_tensors, read_about
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pictures, uint8 [N, C, H, W], and labels, int64 [N] (-1 where there are none)."""
+
+    images: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared file, memory-mapped. `about` holds data set, class names, shape, counts, unreadable pictures."""
+
+    train: Split
+    test: Split
+    about: dict[str, Any]
+
+    @classmethod
+    def load(cls, path: Path) -> "Prepared":
+        """Open the file that gan.data.prepare wrote; raises UserError when it is missing or damaged."""
+        about, t = read_about(path), load_tensors(path)
+        train, test = (Split(t[f"{part}.images"], t[f"{part}.labels"]) for part in ("train", "test"))
+        return cls(train, test, about)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The training split in shuffled batches; the last one may be short.
+
+    The order of an epoch depends on the seed and the epoch alone, so that training can go on from any place in it.
+    """
+
+    images: Tensor
+    batch_size: int
+    seed: int
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return -(-len(self.images) // self.batch_size)
+
+    def epoch(self, number: int, skip: int = 0) -> Iterator[Tensor]:
+        """Batches of epoch `number` (from 0) after the first `skip`: float32 [B, C, H, W] in [-1, 1]."""
+        shuffle = torch.Generator().manual_seed((self.seed << 32) + number)
+        order = torch.randperm(len(self.images), generator=shuffle).to(self.images.device)
+        for indices in order[skip * self.batch_size :].split(self.batch_size):
+            yield scaled(self.images[indices])
+
+
+def scaled(images: Tensor) -> Tensor:
+    """Pixels from 0 … 255 to [-1, 1], as float32."""
+    return images.to(torch.float32).div_(127.5).sub_(1)

@@ -1,0 +1,1 @@
+"""Everything that is drawn: grids, curves, the animation and the HTML page."""

@@ -1,0 +1,79 @@
+"""Files that are never half written, and safetensors files that describe themselves."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
+
+from gan.settings import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# One key for all facts: safetensors keeps its metadata in an unordered map, so several keys
+# would be written in a different order, hence as different bytes, every time.
+_ABOUT = "about"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` to write to; rename it to `path` when all went well, remove it when not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` in one piece."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON; NaN and infinity, which JSON does not know, raise ValueError."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def save_tensors(path: Path, tensors: "Mapping[str, Tensor]", about: Mapping[str, Any]) -> None:
+    """Write named tensors and the facts `about` them (anything JSON can hold) to a safetensors file."""
+    from safetensors.torch import save_file
+
+    metadata = {_ABOUT: json.dumps(about, sort_keys=True)}
+    with replacing(path) as temporary:
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        temporary.chmod(0o644)  # safetensors makes files that only their owner can read
+
+
+def load_tensors(path: Path) -> "dict[str, Tensor]":
+    """All tensors of a safetensors file, memory-mapped: pages are read when they are first touched."""
+    with _open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """The facts written by `save_tensors`, without reading any tensor (and without importing torch)."""
+    with _open(path, "np") as file:
+        text = (file.metadata() or {}).get(_ABOUT)
+    if text is None:
+        raise UserError(f"{path}: has no description of itself; it was not written by this project")
+    about: dict[str, Any] = json.loads(text)
+    return about
+
+
+def _open(path: Path, framework: str) -> Any:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; `dvc repro` (or `dvc checkout`) makes it")
+    try:
+        return safe_open(path, framework=framework)
+    except SafetensorError as error:
+        raise UserError(f"{path}: not a whole safetensors file ({error}); `dvc checkout` restores it") from None
