@@ -1,0 +1,1 @@
+"""Generators and discriminators, and the files that hold them."""

@@ -1,0 +1,37 @@
+"""The machine's side of a run: device and threads. Nothing here changes what is computed."""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from gan.settings import Number, Settings, UserError
+
+
+class RuntimeSettings(Settings):
+    """What depends on the machine and never invalidates a result."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to compute; `auto`: a GPU if any")
+    threads: Literal["auto"] | int = Field("auto", description="CPU threads; `auto`: one a core")
+    checkpoint_seconds: Number = Field(60, gt=0, description="seconds between two checkpoints of the training")
+
+
+def select_device(name: str = "auto") -> torch.device:
+    """The device of that name; `auto` takes CUDA, else Apple's GPU, else the CPU."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(kind for kind, is_there in there.items() if is_there)
+    if not there[name]:
+        has = ", ".join(kind for kind, is_there in there.items() if is_there)
+        raise UserError(
+            f"runtime.device: {name} is not available to PyTorch here; this machine has: {has}, or use auto"
+        )
+    return torch.device(name)
+
+
+def set_threads(threads: int | Literal["auto"]) -> None:
+    """Use that many CPU threads; `auto` leaves PyTorch's choice, one for each core."""
+    if threads != "auto":
+        if threads < 1:
+            raise UserError(f"runtime.threads: {threads} is not allowed; it should be 1 or more, or auto")
+        torch.set_num_threads(threads)

@@ -1,0 +1,46 @@
+"""From seeds to noise to pictures, such that picture i of a seed is always the same picture."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gan.figures.grids import to_uint8
+from gan.runtime import select_device
+
+# PyTorch fills a tensor in an order that depends on its size. Blocks of a fixed size keep the first rows
+# the same however many are asked for.
+_BLOCK = 64
+
+
+def draw_latents(count: int, latent_dim: int, seed: int) -> Tensor:
+    """Rows 0 … count − 1 of the normal noise of `seed`, [count, latent_dim]: row i of a seed never changes."""
+    generator = torch.Generator().manual_seed(seed)
+    blocks = [torch.randn(_BLOCK, latent_dim, generator=generator) for _ in range(0, max(count, 1), _BLOCK)]
+    return torch.cat(blocks)[:count]
+
+
+def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """`steps` points on the great arc from `start` to `end`, both included: [D], [D] → [steps, D].
+
+    Normal noise of many dimensions lies close to a sphere, where straight lines would leave it (White 2016,
+    https://arxiv.org/abs/1609.04468). The length goes evenly from that of `start` to that of `end`.
+    """
+    share = torch.linspace(0, 1, steps, dtype=start.dtype)[:, None]
+    start_length, end_length = start.norm(), end.norm()
+    cosine = torch.dot(start / start_length, end / end_length).clamp(-1, 1)
+    angle = torch.arccos(cosine)
+    if angle.sin() < 1e-6:  # (nearly) the same direction, or opposite ones, between which no arc is shortest
+        return torch.lerp(start[None], end[None], share)
+    directions = (
+        torch.sin((1 - share) * angle) * (start / start_length) + torch.sin(share * angle) * (end / end_length)
+    ) / angle.sin()
+    return torch.as_tensor(directions * torch.lerp(start_length, end_length, share))
+
+
+@torch.inference_mode()
+def draw(network: nn.Module, latents: Tensor, *, batch_size: int = 256, device: str = "auto") -> NDArray[np.uint8]:
+    """Pictures that a generator makes of latents [N, latent_dim], as uint8 [N, C, H, W]."""
+    where = select_device(device)
+    network = network.to(where).eval()
+    return np.concatenate([to_uint8(network(chunk.to(where))) for chunk in latents.split(batch_size)])

@@ -1,0 +1,1 @@
+"""Games, losses, weight averages, checkpoints and the loop that joins them."""

@@ -1,0 +1,29 @@
+"""The settings of a training run."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gan.settings import Number, Settings
+
+Beta = Annotated[Number, Field(ge=0, lt=1)]
+
+
+class TrainSettings(Settings):
+    """How the two networks are trained."""
+
+    epochs: int = Field(200, ge=1, description="passes over the training pictures")
+    batch_size: int = Field(64, ge=2, description="pictures a step; the last batch of an epoch may be smaller")
+    loss: Literal["non-saturating", "saturating"] = Field(
+        "non-saturating", description="the generator's loss: −E[log D(G(z))], or E[log(1 − D(G(z)))]"
+    )
+    lr: Number = Field(2e-4, gt=0, le=1, description="Adam's learning rate, of both networks")
+    betas: list[Beta] = Field(
+        [0.5, 0.999], min_length=2, max_length=2, description="Adam's decay rates of the two moments"
+    )
+    ema: Number = Field(0.999, ge=0, lt=1, description="decay a step of the generator's average; 0: keep no average")
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, description="of the first weights, the noise and the order of the pictures"
+    )
+    frame_every: int = Field(400, ge=1, description="iterations between two frames of the film")
+    log_every: int = Field(100, ge=1, description="iterations that a row of the history is the mean of")
