@@ -1,0 +1,76 @@
+"""The report: one HTML file that needs nothing else."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import Field
+
+from gan.files import write_text
+from gan.settings import Settings
+
+
+class ReportSettings(Settings):
+    """The page that shows it all."""
+
+    title: str = Field("A GAN learns to draw", min_length=1, description="heading of the report")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of the run, and what it would be if nobody had changed it."""
+
+    name: str
+    value: Any
+    default: Any
+    meaning: str
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.value != self.default)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything that the report shows. `pictures` are files by the name that the template calls them."""
+
+    title: str
+    about: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    parameters: Mapping[str, list[Parameter]]
+    pictures: Mapping[str, Path]
+    curves: str
+    networks: str
+    seconds: Mapping[str, float]
+    rate: float | None
+    versions: Mapping[str, str]
+
+
+def parameters_of(section: str, settings: Settings) -> list[Parameter]:
+    """The settings of a section as rows of a table."""
+    fields = type(settings).model_fields
+    return [
+        Parameter(f"{section}.{name}", getattr(settings, name), field.get_default(), field.description or "")
+        for name, field in fields.items()
+    ]
+
+
+def data_uri(path: Path) -> str:
+    """A picture's bytes as an address that holds them."""
+    return f"data:image/{path.suffix.lstrip('.')};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def write_page(page: Page, out: Path) -> None:
+    """Write the report to `out`."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    uris = {name: data_uri(path) for name, path in page.pictures.items()}
+    write_text(out, environment.get_template("page.html.j2").render(page=page, uris=uris))

@@ -1,0 +1,49 @@
+"""Put everything onto one page, reports/index.html."""
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from gan.figures.curves import read_history, training_curves
+from gan.figures.page import Page, ReportSettings, parameters_of, write_page
+from gan.files import read_about
+from stages import run
+from stages.params import section
+from stages.sections import SECTIONS
+
+REPORTS = Path("reports")
+OUT = REPORTS / "index.html"
+STAGES = ("download", "prepare", "train", "sample", "animate")
+
+
+def main() -> None:
+    # The machine's own settings change no result, so they are not part of what was run.
+    parameters = {
+        name: parameters_of(name, section(name, kind)) for name, kind in SECTIONS.items() if name != "runtime"
+    }
+    pictures = {name: REPORTS / f"{name}.png" for name in ("samples", "grid", "interpolation", "reals")}
+    page = Page(
+        title=section("report", ReportSettings).title,
+        about=read_about(Path("data/prepared.safetensors")),
+        metrics=json.loads((REPORTS / "metrics.json").read_text(encoding="utf-8")),
+        parameters=parameters,
+        pictures={**pictures, "film": REPORTS / "training.gif"},
+        curves=training_curves(read_history(REPORTS / "history.tsv")),
+        networks=(REPORTS / "networks.txt").read_text(encoding="utf-8"),
+        seconds={name: seconds for name in STAGES if (seconds := timing(name, "seconds")) is not None},
+        rate=timing("rate", "iterations_per_second"),
+        versions={"Python": platform.python_version()} | {p: version(p) for p in ("torch", "dvc", "safetensors")},
+    )
+    write_page(page, OUT)
+    print(f"report: open {OUT} in a browser")
+
+
+def timing(name: str, key: str) -> float | None:
+    """A figure from reports/timings/, or None where the stage has not run in this folder."""
+    path = REPORTS / "timings" / f"{name}.json"
+    return float(json.loads(path.read_text(encoding="utf-8"))[key]) if path.exists() else None
+
+
+if __name__ == "__main__":
+    run(main)
