@@ -1,23 +1,29 @@
 """The machine's side of a run: device and threads. Nothing here changes what is computed."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import Field
 
 from gan.settings import Number, Settings, UserError
+
+if TYPE_CHECKING:
+    import torch
 
 
 class RuntimeSettings(Settings):
     """What depends on the machine and never invalidates a result."""
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to compute; `auto`: a GPU if any")
-    threads: Literal["auto"] | int = Field("auto", description="CPU threads; `auto`: one a core")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="where to compute; auto: a GPU if there is one"
+    )
+    threads: Literal["auto"] | int = Field("auto", description="CPU threads; auto: one a core")
     checkpoint_seconds: Number = Field(60, gt=0, description="seconds between two checkpoints of the training")
 
 
-def select_device(name: str = "auto") -> torch.device:
+def select_device(name: str = "auto") -> "torch.device":
     """The device of that name; `auto` takes CUDA, else Apple's GPU, else the CPU."""
+    import torch
+
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(kind for kind, is_there in there.items() if is_there)
@@ -31,6 +37,8 @@ def select_device(name: str = "auto") -> torch.device:
 
 def set_threads(threads: int | Literal["auto"]) -> None:
     """Use that many CPU threads; `auto` leaves PyTorch's choice, one for each core."""
+    import torch
+
     if threads != "auto":
         if threads < 1:
             raise UserError(f"runtime.threads: {threads} is not allowed; it should be 1 or more, or auto")

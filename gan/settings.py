@@ -21,7 +21,8 @@ def _number(value: Any) -> Any:
     return value
 
 
-Number = Annotated[float, BeforeValidator(_number)]
+AS_NUMBER = BeforeValidator(_number)
+Number = Annotated[float, AS_NUMBER]
 
 
 class Settings(BaseModel):

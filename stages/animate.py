@@ -4,7 +4,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from gan.figures.animation import AnimateSettings, captioned, save_gif, thinned
+from gan.figures.animation import captioned, save_gif, thinned
+from gan.figures.settings import AnimateSettings
 from gan.training.film import frame_place
 from stages import run
 from stages.params import section
@@ -20,7 +21,7 @@ def main() -> None:
     for i in thinned(len(found), settings.max_frames):
         (epoch, step), path = found[i]
         with Image.open(path) as frame:
-            frames.append(captioned(frame, f"epoch {epoch + 1} · iteration {step:,}", settings.scale))
+            frames.append(captioned(frame, f"epoch {epoch + 1} · iteration {step:,}", settings.scale, settings.levels))
     save_gif(OUT, frames, settings.frame_ms, settings.hold_ms)
     print(f"animate: {OUT} with {len(frames)} of {len(found)} frames, {OUT.stat().st_size / 1e6:.1f} MB")
 

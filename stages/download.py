@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from gan.data.download import DataSettings, download
+from gan.data.download import download
+from gan.data.settings import DataSettings
 from stages import HOME, run
 from stages.params import section
 

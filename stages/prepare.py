@@ -3,9 +3,12 @@
 import sys
 from pathlib import Path
 
+import torch
+
 from gan.data.decode import decode
-from gan.data.prepare import PrepareSettings, prepare
+from gan.data.prepare import prepare
 from gan.data.prepared import Prepared
+from gan.data.settings import PrepareSettings
 from gan.figures.grids import grid, save_png
 from stages import run
 from stages.params import section
@@ -19,7 +22,9 @@ def main() -> None:
     for line in prepare(decode(Path("data/raw"), Path("data/images")), settings, OUT):
         print(f"prepare: left out, cannot be read: {line}", file=sys.stderr)
     prepared = Prepared.load(OUT)
-    save_png(grid(prepared.train.images[:SHOWN].numpy(), columns=10), Path("reports/reals.png"))
+    images = prepared.train.images  # some sources are sorted by class, so pictures from all over it are shown
+    shown = images[torch.linspace(0, len(images) - 1, min(SHOWN, len(images))).long()]
+    save_png(grid(shown.numpy(), columns=10, scale=2), Path("reports/reals.png"))
     about = prepared.about
     left_out = f", {len(about['unreadable'])} left out" if about["unreadable"] else ""
     print(

@@ -6,7 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from gan.figures.curves import read_history, training_curves
-from gan.figures.page import Page, ReportSettings, parameters_of, write_page
+from gan.figures.page import Page, parameters_of, write_page
+from gan.figures.settings import ReportSettings
 from gan.files import read_about
 from stages import run
 from stages.params import section

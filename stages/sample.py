@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from gan.figures.grids import save_png
-from gan.figures.samples import SampleSettings, sample_figures
+from gan.figures.samples import sample_figures
+from gan.figures.settings import SampleSettings
 from gan.networks.build import load_network
 from gan.runtime import RuntimeSettings, set_threads
 from stages import run

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from gan.data.prepared import Batches, Prepared
 from gan.files import write_json, write_text
-from gan.networks.build import ModelSettings, save_network
+from gan.networks.build import save_network
+from gan.networks.settings import ModelSettings
 from gan.networks.summary import describe_game
 from gan.runtime import RuntimeSettings, select_device, set_threads
 from gan.training.checkpoint import Checkpoints, fingerprint, loaded_sources
@@ -24,10 +25,8 @@ def main() -> None:
     set_threads(runtime.threads)
     device = select_device(runtime.device)
     prepared = Prepared.load(DATA)
-    channels, height, width = prepared.about["shape"]
-    shape = (channels, height, width)
 
-    game = NoiseToImage(model, settings, shape, device)
+    game = NoiseToImage(model, settings, prepared.shape, device)
     write_text(Path("reports/networks.txt"), describe_game(game.generator, game.discriminator, model.latent_dim))
     batches = Batches(prepared.train.images.to(device), settings.batch_size, settings.seed)
 
@@ -35,22 +34,19 @@ def main() -> None:
     folder = HOME / ".checkpoints" / fingerprint(identity, DATA, loaded_sources(Path.cwd()))
     film = Film(Path("reports/frames"), folder / "frames", settings.frame_every)
     with Checkpoints(folder).held() as checkpoints:
-        result = train(
-            game,
-            batches,
-            settings,
-            checkpoints=checkpoints,
-            checkpoint_seconds=runtime.checkpoint_seconds,
-            film=film,
-        )
+        every = runtime.checkpoint_seconds
+        result = train(game, batches, settings, checkpoints=checkpoints, checkpoint_seconds=every, film=film)
     history = result.history
     write_text(Path("reports/history.tsv"), history.table())
     means = {name: round(mean, 6) for name, mean in history.epoch_means().items()}
     write_json(Path("reports/metrics.json"), {"epochs_done": result.epochs, "iterations": history.step, **means})
-    facts = {key: prepared.about[key] for key in ("dataset", "classes")} | {"train": settings.model_dump()}
+    trained = settings.model_dump(exclude={"frame_every", "log_every"})  # these two leave the weights as they are
+    facts = {"dataset": prepared.about["dataset"], "classes": prepared.about["classes"], "train": trained}
     for name, network in game.networks().items():
         kind = "discriminator" if name == "discriminator" else "generator"
-        save_network(Path(f"models/{name}.safetensors"), network, kind, settings=model, shape=shape, facts=facts)
+        save_network(
+            Path(f"models/{name}.safetensors"), network, kind, settings=model, shape=prepared.shape, facts=facts
+        )
     if result.iterations:  # none were left to do where the run had finished before
         rate = result.iterations / result.seconds
         write_json(Path("reports/timings/rate.json"), {"iterations_per_second": round(rate, 1)})

@@ -8,28 +8,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
-
 from gan.data.catalogue import CATALOGUE
+from gan.data.settings import DataSettings
 from gan.files import replacing, write_json, write_text
-from gan.settings import Settings, UserError
+from gan.settings import UserError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
-
-
-class DataSettings(Settings):
-    """Which pictures to learn from."""
-
-    dataset: Literal["mnist-5k", "mnist", "fashion-mnist", "kmnist", "usps", "cifar10", "digits", "images"] = Field(
-        "mnist-5k", description="the data set; `mnist-5k` and `digits` need no network, `images` is your own folder"
-    )
-    source: str | None = Field(
-        None,
-        description="a folder or URL that holds the data set's own files (a mirror); null: where its authors put it",
-    )
 
 
 @dataclass(frozen=True)

@@ -3,40 +3,18 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from pydantic import Field
 from tqdm import tqdm
 
 from gan.data.decode import UNLABELLED, Decoded, Part, open_picture
+from gan.data.settings import PrepareSettings
 from gan.files import save_tensors
-from gan.settings import Number, Settings, UserError
-
-Side = Annotated[int, Field(ge=4, le=1024)]
-
-
-class PrepareSettings(Settings):
-    """The form that every picture is brought to."""
-
-    image_size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] = Field(
-        28, description="pixels a side, or `[height, width]`; pictures are scaled to cover it and cropped to the middle"
-    )
-    channels: Literal[1, 3] = Field(1, description="1: grey, 3: RGB")
-    test_fraction: Number = Field(
-        0.2, gt=0, lt=1, description="share kept for testing, where the data set has no test split of its own"
-    )
-    seed: int = Field(0, ge=0, description="seed of that split")
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height, width."""
-        if isinstance(self.image_size, int):
-            return self.channels, self.image_size, self.image_size
-        return self.channels, self.image_size[0], self.image_size[1]
+from gan.settings import UserError
 
 
 def prepare(decoded: Decoded, settings: PrepareSettings, out: Path) -> list[str]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gan.files import load_tensors, read_about
+from gan.settings import UserError
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class Prepared:
     test: Split
     about: dict[str, Any]
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height, width of every picture."""
+        channels, height, width = self.about["shape"]
+        return channels, height, width
+
     @classmethod
     def load(cls, path: Path) -> "Prepared":
         """Open the file that gan.data.prepare wrote; raises UserError when it is missing or damaged."""
@@ -39,6 +46,9 @@ class Prepared:
 class Batches:
     """The training split in shuffled batches; the last one may be short.
 
+    A last batch of a single picture is left out, since BatchNorm has no statistics for one; as each epoch is shuffled
+    anew, that is another picture every time. Raises UserError if there is not even one batch.
+
     The order of an epoch depends on the seed and the epoch alone, so that training can go on from any place in it.
     """
 
@@ -46,16 +56,21 @@ class Batches:
     batch_size: int
     seed: int
 
+    def __post_init__(self) -> None:
+        if len(self) == 0:
+            raise UserError(f"{len(self.images)} training pictures are too few to train on; add more")
+
     def __len__(self) -> int:
         """Batches an epoch."""
-        return -(-len(self.images) // self.batch_size)
+        whole, rest = divmod(len(self.images), self.batch_size)
+        return whole + (rest > 1)
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[Tensor]:
         """Batches of epoch `number` (from 0) after the first `skip`: float32 [B, C, H, W] in [-1, 1]."""
         shuffle = torch.Generator().manual_seed((self.seed << 32) + number)
         order = torch.randperm(len(self.images), generator=shuffle).to(self.images.device)
-        for indices in order[skip * self.batch_size :].split(self.batch_size):
-            yield scaled(self.images[indices])
+        for i in range(skip, len(self)):
+            yield scaled(self.images[order[i * self.batch_size : (i + 1) * self.batch_size]])
 
 
 def scaled(images: Tensor) -> Tensor:

@@ -6,19 +6,8 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from pydantic import Field
 
 from gan.files import replacing
-from gan.settings import Settings
-
-
-class AnimateSettings(Settings):
-    """The film of the training."""
-
-    frame_ms: int = Field(100, ge=20, le=60_000, description="milliseconds a frame")
-    hold_ms: int = Field(2000, ge=20, le=600_000, description="milliseconds that the last frame stays")
-    scale: int = Field(3, ge=1, le=16, description="screen pixels a picture pixel")
-    max_frames: int = Field(120, ge=2, description="most frames kept; longer films are thinned evenly")
 
 
 def thinned(count: int, most: int) -> list[int]:
@@ -28,23 +17,34 @@ def thinned(count: int, most: int) -> list[int]:
     return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
 
 
-def captioned(frame: Image.Image, caption: str, scale: int) -> Image.Image:
-    """A frame enlarged `scale` times without smoothing, `caption` in a band below it."""
+def captioned(frame: Image.Image, caption: str, scale: int, levels: int = 256) -> Image.Image:
+    """A frame rounded to `levels` brightness levels, enlarged `scale` times without smoothing, above its `caption`.
+
+    The band is wider than the frame where the words need it.
+    """
+    rounded = [round(round(v / 255 * (levels - 1)) * 255 / (levels - 1)) for v in range(256)]
+    frame = frame.point(rounded * len(frame.getbands()))
     large = frame.resize((frame.width * scale, frame.height * scale), Image.Resampling.NEAREST)
     size = max(11, round(large.width / 24))
-    font = ImageFont.load_default(size)
-    while size > 7 and font.getlength(caption) > large.width - 8:
-        size -= 1
-        font = ImageFont.load_default(size)
-    sheet = Image.new(large.mode, (large.width, large.height + 2 * size), "white")
-    sheet.paste(large)
-    ImageDraw.Draw(sheet).text((large.width / 2, large.height + size), caption, "black", font, anchor="mm")
+    font, band = ImageFont.load_default(size), 2 * size
+    width = max(large.width, round(font.getlength(caption)) + 8)
+    sheet = Image.new(large.mode, (width, large.height + band), "white")
+    sheet.paste(large, ((width - large.width) // 2, 0))
+    ImageDraw.Draw(sheet).text((width / 2, large.height + band / 2), caption, "black", font, anchor="mm")
     return sheet
 
 
 def save_gif(path: Path, frames: Sequence[Image.Image], frame_ms: int, hold_ms: int) -> None:
-    """Write frames of one size as a GIF that loops for ever, the last frame held for `hold_ms`."""
+    """Write frames as a GIF that loops for ever, the last frame held for `hold_ms`.
+
+    Frames narrower or lower than the largest (their captions differ in length) are centred on white.
+    """
     durations = [frame_ms] * (len(frames) - 1) + [hold_ms]
-    arrays = [np.asarray(frame) for frame in frames]
+    width, height = max(frame.width for frame in frames), max(frame.height for frame in frames)
+    arrays = []
+    for frame in frames:
+        sheet = Image.new(frame.mode, (width, height), "white")
+        sheet.paste(frame, ((width - frame.width) // 2, (height - frame.height) // 2))
+        arrays.append(np.asarray(sheet))
     with replacing(path) as temporary:
         iio.imwrite(temporary, arrays, plugin="pillow", extension=".gif", duration=durations, loop=0)

@@ -7,16 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from pydantic import Field
 
 from gan.files import write_text
 from gan.settings import Settings
-
-
-class ReportSettings(Settings):
-    """The page that shows it all."""
-
-    title: str = Field("A GAN learns to draw", min_length=1, description="heading of the report")
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,13 @@
 """The figures that show what a trained generator draws."""
 
-from typing import Literal
-
 import torch
 from PIL import Image
-from pydantic import Field
 
 from gan.figures.grids import grid
+from gan.figures.settings import SampleSettings
 from gan.sampling import draw, draw_latents, slerp
-from gan.settings import Settings
 
 SHOWN = 10  # the tutorial's figure: two rows of five
-
-
-class SampleSettings(Settings):
-    """What is drawn with the trained generator."""
-
-    weights: Literal["ema", "raw"] = Field("ema", description="the averaged weights, or those of the last iteration")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the latents")
-    grid_rows: int = Field(10, ge=1, le=100, description="rows of the large grid")
-    grid_columns: int = Field(10, ge=1, le=100, description="columns of the large grid")
-    interpolations: int = Field(5, ge=1, le=100, description="rows of the interpolation figure")
-    interpolation_steps: int = Field(11, ge=2, le=100, description="pictures from one end of a row to the other")
 
 
 def sample_figures(

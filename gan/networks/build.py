@@ -2,33 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field
 from torch import nn
 
 from gan.files import load_tensors, read_about, save_tensors
 from gan.networks import mlp
 from gan.networks.mlp import PictureShape
-from gan.settings import Number, Settings, UserError
+from gan.networks.settings import ModelSettings
+from gan.settings import UserError
 
-Width = Annotated[int, Field(ge=1, le=65536)]
 LARGEST_MLP_SIDE = 128  # beyond it the last layer alone has more than 50 million weights for an RGB picture
-
-
-class ModelSettings(Settings):
-    """The two networks."""
-
-    architecture: Literal["mlp"] = Field("mlp", description="the kind of networks; `mlp` is the tutorial's")
-    latent_dim: int = Field(
-        100, ge=1, le=65536, description="numbers in the noise that a picture is made from; see the guidance below"
-    )
-    generator_widths: list[Width] = Field([128, 256, 512, 1024], description="hidden layers of the generator")
-    discriminator_widths: list[Width] = Field([512, 256], description="hidden layers of the discriminator")
-    leaky_slope: Number = Field(0.2, ge=0, le=1, description="slope of LeakyReLU below zero")
-    batchnorm_momentum: Number = Field(
-        0.8, gt=0, le=1, description="weight of the newest batch in BatchNorm's running statistics"
-    )
 
 
 def _check_mlp(shape: PictureShape) -> None:

@@ -71,7 +71,9 @@ class Checkpoints:
         except (OSError, RuntimeError) as error:  # RuntimeError: how torch.save reports a full disk
             last = self._paths()
             kept = f"the last good one is {last[0].name}" if last else "there is none before it"
-            raise UserError(f"{path}: could not be written ({error}); {kept}; free disk space and run again") from None
+            raise UserError(
+                f"{path}: could not be written ({_brief(error)}); {kept}; free disk space and run again"
+            ) from None
         for old in self._paths()[KEPT:]:
             old.unlink()
         return path
@@ -85,10 +87,14 @@ class Checkpoints:
             try:
                 state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-                print(f"train: {path} is damaged ({str(error).splitlines()[0]}); not used", file=sys.stderr)
+                print(f"train: {path} is damaged ({_brief(error)}); not used", file=sys.stderr)
                 continue
             return state
         return None
 
     def _paths(self) -> list[Path]:
         return sorted(self.folder.glob("step-*.pt"), reverse=True)
+
+
+def _brief(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -6,8 +6,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from gan.networks.build import ModelSettings, build_discriminator, build_generator
+from gan.networks.build import build_discriminator, build_generator
 from gan.networks.mlp import PictureShape
+from gan.networks.settings import ModelSettings
 from gan.sampling import draw_latents
 from gan.training.averaging import Average
 from gan.training.losses import LOSSES

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gan.settings import Number, Settings
+from gan.settings import AS_NUMBER, Number, Settings
 
-Beta = Annotated[Number, Field(ge=0, lt=1)]
+Beta = Annotated[float, Field(ge=0, lt=1), AS_NUMBER]
 
 
 class TrainSettings(Settings):
@@ -23,7 +23,7 @@ class TrainSettings(Settings):
     )
     ema: Number = Field(0.999, ge=0, lt=1, description="decay a step of the generator's average; 0: keep no average")
     seed: int = Field(
-        0, ge=0, le=2**31 - 1, description="of the first weights, the noise and the order of the pictures"
+        0, ge=0, le=2**31 - 1, description="seed of the first weights, the noise and the order of the pictures"
     )
     frame_every: int = Field(400, ge=1, description="iterations between two frames of the film")
     log_every: int = Field(100, ge=1, description="iterations that a row of the history is the mean of")

@@ -1,0 +1,42 @@
+"""The settings of the data: which pictures, and the form they are brought to."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gan.settings import Number, Settings
+
+Side = Annotated[int, Field(ge=4, le=1024)]
+
+
+class DataSettings(Settings):
+    """Which pictures to learn from."""
+
+    dataset: Literal["mnist-5k", "mnist", "fashion-mnist", "kmnist", "usps", "cifar10", "digits", "images"] = Field(
+        "mnist-5k",
+        description="the data set; mnist-5k and digits need no network, images is your own folder data/images/",
+    )
+    source: str | None = Field(
+        None,
+        description="a folder or URL that holds the data set's own files (a mirror); null: where its authors put it",
+    )
+
+
+class PrepareSettings(Settings):
+    """The form that every picture is brought to."""
+
+    image_size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] = Field(
+        28, description="pixels a side, or [height, width]; pictures are scaled to cover it and cropped to the middle"
+    )
+    channels: Literal[1, 3] = Field(1, description="1: grey, 3: RGB")
+    test_fraction: Number = Field(
+        0.2, gt=0, lt=1, description="share kept for testing, where the data set has no test split of its own"
+    )
+    seed: int = Field(0, ge=0, description="seed of that split")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        if isinstance(self.image_size, int):
+            return self.channels, self.image_size, self.image_size
+        return self.channels, self.image_size[0], self.image_size[1]

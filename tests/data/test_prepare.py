@@ -1,0 +1,152 @@
+"""Pictures of every kind become tensors of one kind."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from gan.data.decode import UNLABELLED, Decoded, Part, decode, open_picture
+from gan.data.prepare import prepare
+from gan.data.prepared import Prepared
+from gan.data.settings import PrepareSettings
+from gan.settings import UserError
+
+
+def decoded(pictures: "NDArray[np.uint8] | list[Path]", labels: list[int] | None = None) -> Decoded:
+    named = np.asarray(labels if labels is not None else [UNLABELLED] * len(pictures), np.int64)
+    return Decoded({"name": "images"}, ["a", "b"], {"all": Part(pictures, named)})
+
+
+def gradient(mode: str, size: tuple[int, int] = (20, 10)) -> Image.Image:
+    """Black on the left to white on the right."""
+    row = np.linspace(0, 255, size[0]).astype(np.uint8)
+    image = Image.fromarray(np.tile(row, (size[1], 1)))
+    if mode == "I;16":
+        return Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
+    if mode == "F":
+        return Image.fromarray(np.asarray(image).astype(np.float32))
+    return image.convert(mode)
+
+
+MODES = {  # what each kind of file can hold
+    "png": ["L", "RGB", "RGBA", "P", "LA", "1", "I;16"],
+    "jpg": ["L", "RGB", "CMYK"],
+    "bmp": ["L", "RGB", "P", "1"],
+    "gif": ["L", "RGB", "P"],
+    "webp": ["RGB", "RGBA"],
+    "tiff": ["L", "RGB", "RGBA", "P", "LA", "1", "I;16", "CMYK", "F"],
+    "ppm": ["L", "RGB"],
+}
+
+
+@pytest.mark.parametrize(("suffix", "mode"), [(suffix, mode) for suffix, modes in MODES.items() for mode in modes])
+@pytest.mark.parametrize("wanted", ["L", "RGB"])
+def test_pictures_of_every_mode_come_out_alike(suffix: str, mode: str, wanted: str, tmp_path: Path) -> None:
+    path = tmp_path / f"picture.{suffix}"
+    gradient(mode).save(path)
+    levels = np.asarray(open_picture(path, wanted)).astype(int)
+    assert levels.shape == ((10, 20) if wanted == "L" else (10, 20, 3))
+    if mode != "1":  # dithered
+        expected = np.asarray(gradient("L")).astype(int)[..., None]
+        assert np.abs(levels.reshape(10, 20, -1) - expected).mean() < 8
+
+
+def test_transparent_parts_become_white_and_photographs_stand_upright(tmp_path: Path) -> None:
+    image = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    image.save(tmp_path / "clear.png")
+    assert np.asarray(open_picture(tmp_path / "clear.png", "L")).min() == 255
+    turned = Image.new("L", (6, 3))
+    exif = turned.getexif()
+    exif[0x0112] = 6  # a camera held on its side
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    assert open_picture(tmp_path / "turned.jpg", "L").size == (3, 6)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shrinking_does_not_alias_and_crops_the_middle(channels: Literal[1, 3], tmp_path: Path) -> None:
+    board = (np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8)  # shrunk without a filter: all black or all white
+    wide = np.zeros((2, 64, 128), np.uint8)
+    wide[:, :, 32:96] = board
+    prepare(decoded(wide), PrepareSettings(image_size=8, channels=channels), tmp_path / "p.safetensors")
+    prepared = Prepared.load(tmp_path / "p.safetensors")
+    assert prepared.train.images.shape == (1, channels, 8, 8)
+    assert prepared.train.images[..., 1:-1, 1:-1].float().sub(127.5).abs().max() < 10
+
+
+def test_pictures_of_the_right_size_are_kept_bit_for_bit(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (10, 6, 7), np.uint8)
+    prepare(decoded(pictures), PrepareSettings(image_size=[6, 7], test_fraction=0.3), tmp_path / "p.safetensors")
+    p = Prepared.load(tmp_path / "p.safetensors")
+    assert (len(p.train.images), len(p.test.images)) == (7, 3)
+    got = {picture.numpy().tobytes() for part in (p.train, p.test) for picture in part.images}
+    assert got == {picture.tobytes() for picture in pictures}
+
+
+@given(st.lists(st.integers(2, 30), min_size=2, max_size=5), st.floats(0.2, 0.8), st.integers(0, 10))
+def test_a_split_keeps_the_classes_in_proportion(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], share: float, seed: int
+) -> None:
+    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
+    pictures = np.arange(len(labels), dtype=np.uint8).repeat(16).reshape(-1, 4, 4)
+    out = tmp_path_factory.mktemp("split") / "p.safetensors"
+    prepare(decoded(pictures, labels), PrepareSettings(image_size=4, test_fraction=share, seed=seed), out)
+    p = Prepared.load(out)
+    count = max(1, round(len(labels) * share))
+    assert len(p.test.labels) == count
+    places = [part.images[:, 0, 0, 0].tolist() for part in (p.train, p.test)]
+    assert sorted(places[0] + places[1]) == list(range(len(labels)))
+    if min(count, len(labels) - count) >= len(sizes):
+        for label, size in enumerate(sizes):
+            assert abs((p.test.labels == label).sum().item() - size * count / len(labels)) < 1
+
+
+def test_unreadable_pictures_are_named_and_left_out(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{i}.png" for i in range(6)]
+    for i, path in enumerate(paths):
+        Image.new("L", (5, 5), 40 * i).save(path)
+    paths[2].write_text("these are words")
+    paths[4].write_bytes(paths[4].read_bytes()[:40])
+    out = tmp_path / "p.safetensors"
+    problems = prepare(decoded(paths, [0, 0, 0, 1, 1, 1]), PrepareSettings(image_size=5), out)
+    assert len(problems) == 2
+    assert "2.png" in problems[0] and "4.png" in problems[1]
+    p = Prepared.load(out)
+    assert p.about["unreadable"] == problems
+    assert sorted(torch_levels(p)) == [0, 40, 120, 200]
+
+
+def torch_levels(p: Prepared) -> list[int]:
+    return [*p.train.images[:, 0, 0, 0].tolist(), *p.test.images[:, 0, 0, 0].tolist()]
+
+
+def test_nothing_readable_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("words")
+    out = tmp_path / "p.safetensors"
+    with pytest.raises(UserError, match=r"none of the 1 pictures can be read; the first: .*a\.png"):
+        prepare(decoded([tmp_path / "a.png"]), PrepareSettings(), out)
+    assert not out.exists()
+
+
+def test_one_picture_cannot_be_split(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be split"):
+        prepare(decoded(np.zeros((1, 4, 4), np.uint8)), PrepareSettings(image_size=4), tmp_path / "p.safetensors")
+
+
+def test_pictures_beside_class_folders_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text(json.dumps({"name": "images", "classes": []}))
+    (tmp_path / "pictures.tsv").write_text("a/1.png\tx\nloose.png\ty\n")
+    with pytest.raises(UserError, match=r"loose\.png lies beside the class folders a"):
+        decode(tmp_path, tmp_path)
+
+
+def test_the_file_describes_itself(tmp_path: Path) -> None:
+    out = tmp_path / "p.safetensors"
+    prepare(decoded(np.zeros((10, 4, 4), np.uint8), [0, 1] * 5), PrepareSettings(image_size=4), out)
+    about = Prepared.load(out).about
+    assert about["shape"] == [1, 4, 4] and about["classes"] == ["a", "b"] and about["counts"] == {"train": 8, "test": 2}

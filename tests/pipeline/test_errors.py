@@ -1,0 +1,76 @@
+"""Bad input: one clear line, a non-zero exit, and the earlier results still to be had."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from tests.conftest import Project
+
+# stage, parameters, what the line must say
+MISTAKES: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("train", {"train__epoch": 3}, ["params.yaml: train.epoch", "did you mean train.epochs?"]),
+    ("train", {"train__epochs": "ten"}, ["params.yaml: train.epochs: 'ten'", "valid integer"]),
+    ("train", {"train__epochs": 0}, ["params.yaml: train.epochs: 0", "greater than or equal to 1"]),
+    ("train", {"train__lr": -1e-4}, ["train.lr: -0.0001", "greater than 0"]),
+    ("train", {"train__loss": "hinged"}, ["train.loss: 'hinged'", "'non-saturating' or 'saturating'"]),
+    ("train", {"model__architecture": "transformer"}, ["model.architecture: 'transformer'", "'mlp'"]),
+    ("train", {"runtime__device": "tpu"}, ["runtime.device: 'tpu'", "'cuda'"]),
+    ("download", {"data__dataset": "mnits"}, ["data.dataset: 'mnits'", "'mnist-5k', 'mnist'"]),
+    ("download", {"data__source": "../elsewhere"}, ["data.source", "takes no source"]),
+    ("download", {"data__dataset": "mnist", "data__source": "../elsewhere"}, ["data.source", "train-images-idx3"]),
+    ("download", {"data__dataset": "images"}, ["data/images: holds no pictures", "png"]),
+    ("prepare", {"prepare__image_size": 2}, ["prepare.image_size: 2", "greater than or equal to 4"]),
+    ("prepare", {"prepare__channels": 2}, ["prepare.channels: 2", "1 or 3"]),
+    ("animate", {"animate__scale": 0.5}, ["animate.scale: 0.5", "valid integer"]),
+]
+
+
+@pytest.mark.parametrize(("stage", "changes", "words"), MISTAKES, ids=lambda v: str(v)[:40])
+def test_a_mistake_gets_one_line(stage: str, changes: dict[str, Any], words: list[str], finished: Project) -> None:
+    finished.set(**changes)
+    done = finished.python("-m", f"stages.{stage}")
+    assert done.returncode == 1
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith(f"{stage}: ")
+    for word in words:
+        assert word in line
+
+
+def test_a_size_that_the_architecture_cannot_make(finished: Project) -> None:
+    finished.set(prepare__image_size=200)
+    output = finished.dvc("repro", status=255)
+    assert "train: prepare.image_size: model.architecture mlp draws pictures of up to 128 pixels a side" in output
+
+
+def test_earlier_results_come_back_after_a_failure(finished: Project) -> None:
+    def digest() -> dict[str, str]:
+        paths = [*finished.path.glob("models/*"), *finished.path.glob("reports/**/*")]
+        return {
+            str(p): hashlib.sha256(p.read_bytes()).hexdigest()
+            for p in paths
+            if p.is_file() and "timings" not in p.parts
+        }
+
+    before = digest()
+    finished.set(train__epochs=-1)
+    finished.dvc("repro", status=255)
+    finished.git("checkout", "--quiet", ".")
+    finished.dvc("checkout")
+    assert digest() == before
+    assert finished.repro() == []
+
+
+def test_params_that_are_not_yaml(finished: Project) -> None:
+    (finished.path / "params.yaml").write_text("train: [")
+    done = finished.python("-m", "stages.train")
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "params.yaml: cannot be read" in done.stderr
+
+
+def test_a_missing_input_says_what_makes_it(finished: Project) -> None:
+    (finished.path / "data/prepared.safetensors").unlink()
+    done = finished.python("-m", "stages.train")
+    assert done.returncode == 1
+    assert "data/prepared.safetensors: no such file; `dvc repro`" in done.stderr

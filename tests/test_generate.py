@@ -1,0 +1,120 @@
+"""Pictures from a model's file: the command, the function, and what stays the same."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gan.generate import generate, main, walk
+from gan.networks.build import build_generator, save_network
+from gan.networks.settings import ModelSettings
+from gan.sampling import draw_latents, slerp
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "generator.safetensors"
+    model_settings = ModelSettings(latent_dim=10, generator_widths=[16, 16])
+    generator = build_generator(model_settings, (1, 6, 5))
+    generator(torch.randn(64, 10))
+    save_network(path, generator, "generator", settings=model_settings, shape=(1, 6, 5), facts={})
+    return path
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 200), st.integers(0, 2**40))
+def test_a_latent_depends_on_seed_and_place_alone(a: int, b: int, latent_dim: int, seed: int) -> None:
+    few, many = sorted((a, b))
+    assert draw_latents(few, latent_dim, seed).equal(draw_latents(many, latent_dim, seed)[:few])
+
+
+def test_latents_are_normal_and_seeds_differ() -> None:
+    latents = draw_latents(10_000, 20, 0)
+    assert abs(latents.mean().item()) < 0.01 and abs(latents.std().item() - 1) < 0.01
+    assert not latents[:5].equal(draw_latents(5, 20, 1))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 100), st.integers(1, 64))
+def test_a_picture_does_not_depend_on_count_or_batch_size(model: Path, count: int, batch_size: int) -> None:
+    every = generate(model, 100, seed=7).astype(int)
+    some = generate(model, count, seed=7, batch_size=batch_size).astype(int)
+    assert some.shape == (count, 1, 6, 5)
+    assert np.abs(some - every[:count]).max() <= 1
+
+
+@given(st.integers(2, 50), st.integers(2, 20), st.integers(0, 1000))
+def test_slerp_starts_and_ends_at_its_ends_and_stays_between_their_lengths(dim: int, steps: int, seed: int) -> None:
+    start, end = draw_latents(2, dim, seed)
+    path = slerp(start, end, steps)
+    assert path.shape == (steps, dim)
+    torch.testing.assert_close(path[0], start, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(path[-1], end, atol=1e-4, rtol=1e-4)
+    low, high = sorted((start.norm().item(), end.norm().item()))
+    assert path.norm(dim=1).min() >= low - 1e-2 and path.norm(dim=1).max() <= high + 1e-2
+
+
+def test_slerp_of_right_angles_is_the_circle() -> None:
+    path = slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), 3)
+    torch.testing.assert_close(path[1], torch.full((2,), 0.5**0.5))
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0, -1.0])
+def test_slerp_along_one_line_is_finite(factor: float) -> None:
+    start = torch.tensor([1.0, 2.0])
+    assert slerp(start, start * factor, 5).isfinite().all()
+
+
+def test_a_walk_visits_every_latent() -> None:
+    latents = draw_latents(4, 6, 0)
+    path = walk(latents, 5)
+    assert path.shape == (16, 6)
+    torch.testing.assert_close(path[::5], latents, atol=1e-4, rtol=1e-4)
+
+
+def test_the_command_writes_png_npz_and_gif(model: Path, tmp_path: Path) -> None:
+    main([str(model), "--count", "7", "--seed", "3", "--out", str(tmp_path / "a.npz")])
+    x = np.load(tmp_path / "a.npz")["x"]
+    assert x.dtype == np.uint8 and x.shape == (7, 1, 6, 5)
+    assert (x == generate(model, 7, 3)).all()
+    main([str(model), "--count", "6", "--columns", "3", "--scale", "1", "--out", str(tmp_path / "a.png")])
+    assert iio.imread(tmp_path / "a.png").shape == (2 * 8 + 2, 3 * 7 + 2)
+    main([str(model), "--count", "3", "--out", str(tmp_path / "a.gif")])
+    assert len(iio.imread(tmp_path / "a.gif", index=None)) > 20
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.gif", "a.npz", "a.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["none.safetensors"], "none.safetensors: no such file"),
+        (["{model}", "--out", "a.bmp"], ".png, .npz or .gif"),
+        (["{model}", "--count", "0"], "--count 0: should be 1 or more"),
+        (["{model}", "--seed", "-1"], "--seed -1"),
+    ],
+)
+def test_mistakes_get_a_line(
+    arguments: list[str], words: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([argument.format(model=model) for argument in arguments])
+    said = capsys.readouterr().err + str(caught.value.code)
+    assert caught.value.code not in (0, None)
+    assert words in said
+
+
+def test_the_command_needs_neither_dvc_nor_params_nor_torchvision(model: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from gan.generate import main; "
+        f"main([{str(model)!r}, '--out', {str(tmp_path / 'a.png')!r}]); "
+        "print(*{'dvc', 'torchvision', 'stages', 'sklearn', 'matplotlib', 'pandas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == ""
+    assert (tmp_path / "a.png").exists()

@@ -1,0 +1,203 @@
+"""Averages, batches, games, history and checkpoints."""
+
+import resource
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from gan.data.prepared import Batches
+from gan.networks.settings import ModelSettings
+from gan.settings import UserError
+from gan.training.averaging import Average
+from gan.training.checkpoint import Checkpoints, fingerprint
+from gan.training.film import Film, frame_name, frame_place
+from gan.training.games import NoiseToImage
+from gan.training.history import History
+from gan.training.loop import train
+from gan.training.settings import TrainSettings
+
+SMALL = ModelSettings(latent_dim=4, generator_widths=[8, 8], discriminator_widths=[8])
+
+
+@given(st.integers(2, 300), st.integers(2, 70), st.integers(0, 5), st.integers(0, 3))
+def test_an_epoch_has_every_picture_once_and_can_be_entered_anywhere(n: int, size: int, epoch: int, skip: int) -> None:
+    images = torch.arange(n, dtype=torch.int64).remainder(256).to(torch.uint8).reshape(n, 1, 1, 1)
+    batches = Batches(images, size, seed=1)
+    seen = list(batches.epoch(epoch))
+    assert len(seen) == len(batches)
+    assert all(len(batch) == size for batch in seen[:-1]) and 2 <= len(seen[-1]) <= size
+    levels = torch.cat(seen).flatten().add(1).mul(127.5).round().int().tolist()
+    left_out = Counter(images.flatten().tolist()) - Counter(levels)
+    assert left_out.total() == (1 if n % size == 1 else 0)
+    assert not Counter(levels) - Counter(images.flatten().tolist())
+    rest = list(batches.epoch(epoch, skip))
+    assert len(rest) == max(0, len(seen) - skip)
+    assert all(a.equal(b) for a, b in zip(rest, seen[skip:], strict=True))
+
+
+def test_epochs_are_shuffled_differently_and_pixels_span_minus_one_to_one() -> None:
+    images = torch.arange(256, dtype=torch.uint8).reshape(-1, 1, 1, 1)
+    first, second = (torch.cat(list(Batches(images, 64, 0).epoch(e))).flatten() for e in (0, 1))
+    assert not first.equal(second)
+    assert first.min().item() == -1 and first.max().item() == 1
+
+
+def test_the_average_follows_its_recurrence() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    average = Average(network, 0.9)
+    expected = 0.0
+    for t, weight in enumerate([1.0, 2.0, -3.0, 5.0] * 10):
+        nn.init.constant_(network.weight, weight)
+        average.update()
+        beta = 0.0 if t == 0 else min(0.9, (1 + t) / (10 + t))
+        expected = beta * expected + (1 - beta) * weight
+    settled = average.settled(torch.zeros(4, 1))
+    assert settled(torch.ones(1, 1)).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_averages_batchnorm_statistics_are_those_of_its_own_activations() -> None:
+    torch.manual_seed(0)
+    linear = nn.Linear(3, 5)
+    network = nn.Sequential(linear, nn.BatchNorm1d(5, momentum=0.8))
+    average = Average(network, 0.5)
+    inputs = torch.randn(256, 3)
+    for _ in range(3):
+        nn.init.normal_(linear.weight)
+        network(torch.randn(8, 3) * 10)  # running statistics of other weights
+        average.update()
+    settled = average.settled(inputs)
+    out = settled(inputs)
+    torch.testing.assert_close(out.mean(0), torch.zeros(5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(out.var(0), torch.ones(5), atol=1e-3, rtol=0)
+
+
+def test_previews_leave_the_training_as_it_is() -> None:
+    games = [NoiseToImage(SMALL, TrainSettings(), (1, 4, 4)) for _ in range(2)]
+    batch = torch.rand(16, 1, 4, 4)
+    for i in range(5):
+        values = [game.step(batch) for game in games]
+        assert values[0].equal(values[1])
+        shown = games[0].preview()
+        assert shown.shape == (25, 1, 4, 4)
+        assert i != 3 or shown.equal(games[0].preview())
+
+
+def test_without_an_average_the_sampler_is_the_raw_generator_with_its_running_statistics() -> None:
+    game = NoiseToImage(SMALL, TrainSettings(ema=0), (1, 4, 4))
+    game.step(torch.rand(16, 1, 4, 4))
+    assert game.networks()["generator"] is game.networks()["generator_raw"]
+
+
+def test_the_history_keeps_means_of_windows_and_of_the_epoch() -> None:
+    history = History(("a",), every=4, per_epoch=3)
+    for i in range(1, 11):
+        history.add(torch.tensor([float(i)]))
+    assert history.table() == "step\tepoch\ta\n4\t2\t2.500000\n8\t3\t6.500000\n10\t4\t9.500000\n"
+    assert history.epoch_means() == {"a": 10.0}
+    other = History(("a",), every=4, per_epoch=3)
+    other.load_state_dict(history.state_dict(), torch.device("cpu"))
+    for h in (history, other):
+        h.add(torch.tensor([2.0]))
+    assert other == history
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_the_training(bad: float) -> None:
+    history = History(("generator_loss",), every=2, per_epoch=3)
+    history.add(torch.tensor([bad]))
+    with pytest.raises(UserError, match=r"generator_loss became (nan|inf) at or before iteration 2.*lower train\.lr"):
+        history.add(torch.tensor([1.0]))
+
+
+def test_a_run_that_is_stopped_at_any_iteration_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    """Stopping after iteration k, between or inside epochs, windows and frames, changes no bit of the result."""
+    images = torch.randint(0, 256, (50, 1, 4, 4), dtype=torch.uint8)
+    settings = TrainSettings(epochs=3, batch_size=16, frame_every=3, log_every=5)
+    batches = Batches(images, settings.batch_size, 0)
+
+    def run(folder: Path, stop_after: int | None) -> tuple[str, dict[str, bytes], list[torch.Tensor]]:
+        game = NoiseToImage(SMALL, settings, (1, 4, 4))
+        checkpoints, film = Checkpoints(folder), Film(folder / "out", folder / "kept", settings.frame_every)
+        folder.mkdir(exist_ok=True)
+        if stop_after is not None:
+            real_step, taken = game.step, [0]
+
+            def step(batch: torch.Tensor) -> torch.Tensor:
+                taken[0] += 1
+                if taken[0] > stop_after:
+                    raise KeyboardInterrupt  # as hard as SIGKILL: no checkpoint is written now
+                return real_step(batch)
+
+            game.step = step  # type: ignore[method-assign]
+        result = train(game, batches, settings, checkpoints=checkpoints, checkpoint_seconds=1e-9, film=film)
+        frames = {path.name: path.read_bytes() for path in film.out.iterdir()}
+        return result.history.table(), frames, list(game.networks()["generator"].state_dict().values())
+
+    whole = run(tmp_path / "whole", None)
+    assert len(whole[1]) == 5  # 0, 3, 6, 9 and the last, 11
+    for k in range(1, 12):
+        folder = tmp_path / str(k)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, k)
+        table, frames, weights = run(folder, None)
+        assert (table, frames) == whole[:2]
+        assert all(a.equal(b) for a, b in zip(weights, whole[2], strict=True))
+
+
+def test_two_checkpoints_are_kept_and_damaged_ones_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    for step in (10, 20, 30):
+        checkpoints.save(step, {"step": step})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000020.pt", "step-000000030.pt"]
+    assert checkpoints.load(30) == {"step": 30}
+    assert checkpoints.load(25) == {"step": 20}
+    whole = (tmp_path / "step-000000030.pt").read_bytes()
+    for damaged in (b"", b"not a checkpoint", whole[: len(whole) // 2]):
+        (tmp_path / "step-000000030.pt").write_bytes(damaged)
+        assert checkpoints.load(30) == {"step": 20}
+        assert "step-000000030.pt is damaged" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_reported_and_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, {"step": 1})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit fails, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match=r"step-000000002.*could not be written.*last good one is step-000000001"):
+            checkpoints.save(2, {"step": 2, "large": torch.zeros(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert checkpoints.load(9) == {"step": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000001.pt"]
+
+
+def test_the_fingerprint_depends_on_settings_data_and_code_but_not_on_where_they_lie(tmp_path: Path) -> None:
+    def of(folder: str, settings: object, data: str, code: str) -> str:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "data").write_text(data)
+        (tmp_path / folder / "code.py").write_text(code)
+        return fingerprint({"a": settings}, tmp_path / folder / "data", [tmp_path / folder / "code.py"])
+
+    one = of("x", 1, "d", "c")
+    assert one == of("y", 1, "d", "c")
+    assert len({one, of("x", 2, "d", "c"), of("x", 1, "e", "c"), of("x", 1, "d", "d")}) == 4
+
+
+@given(st.integers(0, 99_999), st.integers(0, 10**8 - 1))
+def test_frame_names_can_be_read_back(epoch: int, step: int) -> None:
+    assert frame_place(Path("reports/frames") / frame_name(epoch, step)) == (epoch, step)
+
+
+def test_other_files_are_no_frames() -> None:
+    assert frame_place(Path("epoch1_step2.gif")) is None
