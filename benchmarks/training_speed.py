@@ -49,7 +49,7 @@ class Pictures(Dataset[Tensor]):
 
 
 def tutorial(images: Tensor, shape: tuple[int, int, int], batch: int, device: torch.device) -> Iterator[None]:
-    """The tutorial's loop, an iteration at a time, with all that it does on the way."""
+    """The tutorial's loop, an iteration at a time, as it is written: D is called anew wherever its answer is named."""
     from torchvision.utils import save_image
 
     generator, discriminator = build_generator(ModelSettings(), shape), build_discriminator(ModelSettings(), shape)
@@ -68,12 +68,13 @@ def tutorial(images: Tensor, shape: tuple[int, int, int], batch: int, device: to
                 z = torch.randn(len(real), LATENT_DIM, device=device)
                 optimizers[0].zero_grad()
                 fake = generator(z)
-                generator_loss = bce(discriminator(fake), torch.ones(len(real), 1, device=device))
+                generator_loss = bce(discriminator(fake), torch.ones_like(discriminator(fake)))
                 generator_loss.backward()
                 optimizers[0].step()
                 optimizers[1].zero_grad()
-                on_real = bce(discriminator(real), torch.ones(len(real), 1, device=device))
-                on_fake = bce(discriminator(fake.detach()), torch.zeros(len(real), 1, device=device))
+                on_real = bce(discriminator(real), torch.ones_like(discriminator(real)))
+                old = fake.detach()
+                on_fake = bce(discriminator(old), torch.zeros_like(discriminator(old)))
                 discriminator_loss = (on_real + on_fake) / 2
                 discriminator_loss.backward()
                 optimizers[1].step()

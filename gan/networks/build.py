@@ -32,7 +32,7 @@ def build_generator(settings: ModelSettings, shape: PictureShape) -> nn.Module:
     )
 
 
-def build_discriminator(settings: ModelSettings, shape: PictureShape) -> nn.Module:
+def build_discriminator(settings: ModelSettings, shape: PictureShape) -> mlp.Discriminator:
     """A discriminator with new weights: [B, C, H, W] → logits [B, 1]."""
     _check_mlp(shape)
     return mlp.Discriminator(shape, settings.discriminator_widths, settings.leaky_slope)

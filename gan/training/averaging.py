@@ -1,8 +1,12 @@
 """An exponential moving average of a generator, with BatchNorm statistics that belong to it."""
 
+import copy
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, update_bn
+from torch.optim.swa_utils import update_bn
 
 STATISTICS_BATCH = 512
 
@@ -16,24 +20,26 @@ class Average:
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        def blend(averaged: list[Tensor], current: list[Tensor], steps: Tensor | int) -> None:
-            t = int(steps)
-            torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + t) / (10 + t)))
-
-        self._network = network
-        self._averaged = AveragedModel(network, multi_avg_fn=blend)  # type: ignore[arg-type]
+        self._decay, self._steps = decay, 0
+        self._averaged = copy.deepcopy(network)
+        self._current = [parameter.detach() for parameter in network.parameters()]
+        self._weights = [parameter.detach() for parameter in self._averaged.parameters()]
 
     def update(self) -> None:
         """Take the network's present weights into the average."""
-        self._averaged.update_parameters(self._network)
+        # The first weights to arrive replace the random ones that the copy was made with.
+        beta = min(self._decay, (1 + self._steps) / (10 + self._steps)) if self._steps else 0.0
+        torch._foreach_lerp_(self._weights, self._current, 1 - beta)
+        self._steps += 1
 
     def settled(self, inputs: Tensor) -> nn.Module:
         """The averaged network in eval mode, its BatchNorm statistics those of `inputs`. Valid until `update`."""
         update_bn(inputs.split(STATISTICS_BATCH), self._averaged)
-        return self._averaged.module.eval()
+        return self._averaged.eval()
 
-    def state_dict(self) -> dict[str, Tensor]:
-        return self._averaged.state_dict()
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self._steps, "network": self._averaged.state_dict()}
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        self._averaged.load_state_dict(state)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._steps = state["steps"]
+        self._averaged.load_state_dict(state["network"])

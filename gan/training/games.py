@@ -10,6 +10,7 @@ from gan.networks.build import build_discriminator, build_generator
 from gan.networks.mlp import PictureShape
 from gan.networks.settings import ModelSettings
 from gan.sampling import draw_latents
+from gan.training.adam import Adam
 from gan.training.averaging import Average
 from gan.training.losses import LOSSES
 from gan.training.settings import TrainSettings
@@ -45,8 +46,10 @@ class NoiseToImage:
     """A generator that makes pictures of noise, against a discriminator (Goodfellow et al. 2014, algorithm 1).
 
     In a step the generator moves first; the discriminator then learns from the real batch and from the very fakes that
-    the generator was judged by, made before it moved. The discriminator has not changed between the two, so its
-    pass over the fakes is made once and serves both.
+    the generator was judged by, made before it moved. So neither player's gradient depends on the other's move, and
+    one pass through the discriminator, forward and backward, serves both. It treats every picture by itself, so what
+    reaches fake i on the way back is the derivative of the loss by its logit o_i times a vector that is the same for
+    both losses: the generator's gradient is the discriminator's times (∂L_G/∂o_i) / (∂L_D/∂o_i).
     """
 
     scalars = ("generator_loss", "discriminator_loss", "d_real", "d_fake")
@@ -58,35 +61,46 @@ class NoiseToImage:
             torch.manual_seed(train.seed)  # on the CPU, so that every device starts from the same weights
             self.generator = build_generator(model, shape).to(device)
             self.discriminator = build_discriminator(model, shape).to(device)
+        self._generator_parameters = list(self.generator.parameters())
+        self._discriminator_parameters = list(self.discriminator.parameters())
         self.loss = LOSSES[train.loss]()
         self.latent_dim = model.latent_dim
         self.noise = torch.Generator(device).manual_seed(train.seed)
-        beta1, beta2 = train.betas
-        self.generator_optimizer, self.discriminator_optimizer = (
-            torch.optim.Adam(network.parameters(), train.lr, (beta1, beta2), fused=True)
-            for network in (self.generator, self.discriminator)
-        )
+        betas = (train.betas[0], train.betas[1])
+        self.generator_optimizer = Adam(self._generator_parameters, train.lr, betas)
+        self.discriminator_optimizer = Adam(self._discriminator_parameters, train.lr, betas)
         self.average = Average(self.generator, train.ema) if train.ema > 0 else None
         # Latents of their own seeds: drawing a frame leaves the noise of the training untouched.
         self._shown = draw_latents(PREVIEW_PICTURES, self.latent_dim, train.seed + 1).to(device)
         self._typical = draw_latents(STATISTICS_LATENTS, self.latent_dim, train.seed + 2).to(device)
 
     def step(self, batch: Tensor) -> Tensor:
-        latents = torch.randn(len(batch), self.latent_dim, generator=self.noise, device=batch.device)
+        count = len(batch)
+        latents = torch.randn(count, self.latent_dim, generator=self.noise, device=batch.device)
         fakes = self.generator(latents)
-        real, fake = self.discriminator(batch), self.discriminator(fakes)
-        generator_loss = self.loss.generator(fake)
-        discriminator_loss = self.loss.discriminator(real, fake)
-        # Each player's gradients alone: the generator's pass computes none for the discriminator's weights.
-        _set_gradients(self.generator, generator_loss, keep=True)
-        _set_gradients(self.discriminator, discriminator_loss)
-        self.generator_optimizer.step()
-        self.discriminator_optimizer.step()
+        judged = fakes.detach().requires_grad_()
+        logits = self.discriminator.judge(batch, judged)
+
+        answers = logits.detach().requires_grad_()
+        real, fake = answers.split(count)
+        generator_loss, discriminator_loss = self.loss.generator(fake), self.loss.discriminator(real, fake)
+        [of_discriminator] = torch.autograd.grad(discriminator_loss, answers, retain_graph=True)
+        [of_generator] = torch.autograd.grad(generator_loss, answers)
+
+        *discriminator_gradients, to_fakes = torch.autograd.grad(
+            logits, [*self._discriminator_parameters, judged], of_discriminator
+        )
+        # Below a logit of about −100 the discriminator's derivative is no longer a float32: 0 / 0 is taken for 0.
+        ratio = (of_generator[count:] / of_discriminator[count:]).nan_to_num_(0.0, 0.0, 0.0)
+        to_fakes.mul_(ratio.view(-1, 1, 1, 1))
+        generator_gradients = torch.autograd.grad(fakes, self._generator_parameters, to_fakes)
+        self.generator_optimizer.step(generator_gradients)
+        self.discriminator_optimizer.step(discriminator_gradients)
         if self.average is not None:
             self.average.update()
         with torch.no_grad():
-            means = real.sigmoid().mean(), fake.sigmoid().mean()
-            return torch.stack([generator_loss.detach(), discriminator_loss.detach(), *means])
+            means = answers.sigmoid().view(2, count).mean(1)
+            return torch.stack([generator_loss, discriminator_loss, *means])
 
     @torch.no_grad()
     def preview(self) -> Tensor:
@@ -122,10 +136,3 @@ class NoiseToImage:
     def _sampler(self) -> nn.Module:
         """The generator that samples are drawn with: the average if there is one."""
         return self.generator if self.average is None else self.average.settled(self._typical)
-
-
-def _set_gradients(network: nn.Module, loss: Tensor, *, keep: bool = False) -> None:
-    parameters = list(network.parameters())
-    gradients = torch.autograd.grad(loss, parameters, retain_graph=keep)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient

@@ -14,6 +14,7 @@ from torch import nn
 from gan.data.prepared import Batches
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
+from gan.training.adam import Adam
 from gan.training.averaging import Average
 from gan.training.checkpoint import Checkpoints, fingerprint
 from gan.training.film import Film, frame_name, frame_place
@@ -46,6 +47,22 @@ def test_epochs_are_shuffled_differently_and_pixels_span_minus_one_to_one() -> N
     first, second = (torch.cat(list(Batches(images, 64, 0).epoch(e))).flatten() for e in (0, 1))
     assert not first.equal(second)
     assert first.min().item() == -1 and first.max().item() == 1
+
+
+def test_adam_is_torchs_adam_bit_for_bit_also_after_a_reload() -> None:
+    mine, theirs = ([nn.Parameter(torch.ones(3, 4)), nn.Parameter(torch.zeros(5))] for _ in range(2))
+    adam, reference = Adam(mine, 1e-2, (0.5, 0.9)), torch.optim.Adam(theirs, 1e-2, (0.5, 0.9), fused=True)
+    for i in range(10):
+        gradients = [torch.randn(3, 4), torch.randn(5)]
+        adam.step(gradients)
+        for parameter, gradient in zip(theirs, gradients, strict=True):
+            parameter.grad = gradient
+        reference.step()
+        assert all(a.equal(b) for a, b in zip(mine, theirs, strict=True))
+        if i == 4:
+            state = adam.state_dict()
+            adam = Adam(mine, 1e-2, (0.5, 0.9))
+            adam.load_state_dict(state)
 
 
 def test_the_average_follows_its_recurrence() -> None:
