@@ -21,7 +21,7 @@ class Adam:
         self._squares = [torch.zeros_like(parameter) for parameter in self._parameters]
         self._step = torch.zeros((), dtype=torch.float32, device=self._parameters[0].device)
         self._steps = [self._step] * len(self._parameters)
-        self._settings = {"lr": lr, "beta1": betas[0], "beta2": betas[1], "eps": eps}
+        self._lr, self._betas, self._eps = lr, betas, eps
 
     @torch.no_grad()
     def step(self, gradients: list[Tensor] | tuple[Tensor, ...]) -> None:
@@ -37,7 +37,10 @@ class Adam:
             weight_decay=0.0,
             amsgrad=False,
             maximize=False,
-            **self._settings,
+            lr=self._lr,
+            beta1=self._betas[0],
+            beta2=self._betas[1],
+            eps=self._eps,
         )
 
     def state_dict(self) -> dict[str, Any]:
