@@ -3,20 +3,21 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+# The stages call `python`: that of the environment.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: run test setup lint clean
 
 run: $(READY)
-	@dvc repro
+	@$(VENV)/bin/dvc repro
 
 test: lint
-	@pytest
+	@$(VENV)/bin/pytest
 
 lint: $(READY)
-	@ruff check .
-	@ruff format --check .
-	@mypy
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
 
 setup: $(READY)
 

@@ -50,7 +50,10 @@ def save_tensors(path: Path, tensors: "Mapping[str, Tensor]", about: Mapping[str
 
     metadata = {_ABOUT: json.dumps(about, sort_keys=True)}
     with replacing(path) as temporary:
-        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        try:
+            save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        except SafetensorError as error:  # how safetensors reports a full disk
+            raise UserError(f"{path}: cannot be written ({error})") from None
         temporary.chmod(0o644)  # safetensors makes files that only their owner can read
 
 

@@ -80,8 +80,8 @@ def main(arguments: list[str] | None = None) -> None:
     for name in ("count", "columns", "scale"):
         if (value := getattr(args, name)) is not None and value < 1:
             parser.error(f"--{name} {value}: should be 1 or more")
-    if not 0 <= args.seed < 2**63:
-        parser.error(f"--seed {args.seed}: should be from 0 to 2^63 − 1")
+    if not 0 <= args.seed < 2**32:
+        parser.error(f"--seed {args.seed}: should be from 0 to 2^32 − 1")
     columns = args.columns or round(args.count**0.5) or 1
     try:
         save(args.out, args.model, args.count, args.seed, columns=columns, scale=args.scale, device=args.device)

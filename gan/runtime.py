@@ -1,6 +1,6 @@
 """The machine's side of a run: device and threads. Nothing here changes what is computed."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ class RuntimeSettings(Settings):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="where to compute; auto: a GPU if there is one"
     )
-    threads: Literal["auto"] | int = Field("auto", description="CPU threads; auto: one a core")
+    threads: Literal["auto"] | Annotated[int, Field(ge=1)] = Field("auto", description="CPU threads; auto: one a core")
     checkpoint_seconds: Number = Field(60, gt=0, description="seconds between two checkpoints of the training")
 
 
@@ -29,9 +29,7 @@ def select_device(name: str = "auto") -> "torch.device":
         name = next(kind for kind, is_there in there.items() if is_there)
     if not there[name]:
         has = ", ".join(kind for kind, is_there in there.items() if is_there)
-        raise UserError(
-            f"runtime.device: {name} is not available to PyTorch here; this machine has: {has}, or use auto"
-        )
+        raise UserError(f"device {name} is not available to PyTorch here; this machine has: {has}, or use auto")
     return torch.device(name)
 
 
@@ -40,6 +38,4 @@ def set_threads(threads: int | Literal["auto"]) -> None:
     import torch
 
     if threads != "auto":
-        if threads < 1:
-            raise UserError(f"runtime.threads: {threads} is not allowed; it should be 1 or more, or auto")
         torch.set_num_threads(threads)

@@ -40,17 +40,20 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            first, *others = error.errors(include_url=False)
-            more = f" (and {len(others)} more like it)" if others else ""
-            raise UserError(cls._line(section, first) + more) from None
+            errors = error.errors(include_url=False)
+            keys = list(dict.fromkeys(problem["loc"][0] for problem in errors))
+            line = cls._line(section, [problem for problem in errors if problem["loc"][0] == keys[0]])
+            more = f" (also wrong: {', '.join(map(str, keys[1:]))})" if len(keys) > 1 else ""
+            raise UserError(line + more) from None
 
     @classmethod
-    def _line(cls, section: str, error: Any) -> str:
-        key = ".".join([section, *(str(part) for part in error["loc"] if part in cls.model_fields)]) or section
-        if error["type"] == "extra_forbidden":
-            name = str(error["loc"][0])
+    def _line(cls, section: str, errors: list[Any]) -> str:
+        """The line for one key, from its errors: one, or one for each type that it may have."""
+        name = str(errors[0]["loc"][0])
+        if errors[0]["type"] == "extra_forbidden":
             near = difflib.get_close_matches(name, cls.model_fields, n=1)
             hint = f"did you mean {section}.{near[0]}?" if near else f"{section} has: {', '.join(cls.model_fields)}"
             return f"{section}.{name}: no such setting; {hint}"
-        message = error["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
-        return f"{key}: {error['input']!r} is not allowed; {message}"
+        value = min((error["input"] for error in errors), key=lambda v: not isinstance(v, list))
+        messages = dict.fromkeys(error["msg"].removeprefix("Input should be ") for error in errors)
+        return f"{section}.{name}: {value!r} is not allowed; it should be {' or '.join(messages)}"

@@ -20,7 +20,7 @@ def run(stage: Callable[[], None]) -> NoReturn:
     name, start = Path(sys.argv[0]).stem, time.perf_counter()
     try:
         stage()
-    except UserError as error:
+    except (UserError, OSError) as error:  # OSError: no permission, a full disk, …
         sys.exit(f"{name}: {error}")
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)

@@ -5,13 +5,19 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import settings
+
+# A first example may import a library for a second: that is no failure.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY: dict[str, dict[str, Any]] = {
@@ -50,9 +56,10 @@ class Project:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command in a process group of its own."""
-        return subprocess.Popen(
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """A command in a process group of its own, which does not outlive the block."""
+        process = subprocess.Popen(
             arguments,
             cwd=self.path,
             env=self.environment(),
@@ -61,6 +68,12 @@ class Project:
             text=True,
             start_new_session=True,
         )
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def environment(self) -> dict[str, str]:
         # The stages' `python` is the one that runs these tests; and no DVC around the tests is theirs.

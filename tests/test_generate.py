@@ -24,7 +24,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model_settings = ModelSettings(latent_dim=10, generator_widths=[16, 16])
     generator = build_generator(model_settings, (1, 6, 5))
     generator(torch.randn(64, 10))
-    save_network(path, generator, "generator", settings=model_settings, shape=(1, 6, 5), facts={})
+    save_network(path, generator, "generator", model_settings, {"shape": (1, 6, 5)})
     return path
 
 

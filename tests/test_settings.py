@@ -60,5 +60,5 @@ def test_a_section_that_is_no_mapping() -> None:
 
 
 def test_two_mistakes_are_counted() -> None:
-    with pytest.raises(UserError, match=r"train\.epochs: 0 is not allowed; .* \(and 1 more like it\)"):
+    with pytest.raises(UserError, match=r"train\.epochs: 0 is not allowed; .* \(also wrong: batch_size\)"):
         TrainSettings.parse("train", {"epochs": 0, "batch_size": 0})

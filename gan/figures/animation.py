@@ -47,4 +47,11 @@ def save_gif(path: Path, frames: Sequence[Image.Image], frame_ms: int, hold_ms: 
         sheet.paste(frame, ((width - frame.width) // 2, (height - frame.height) // 2))
         arrays.append(np.asarray(sheet))
     with replacing(path) as temporary:
-        iio.imwrite(temporary, arrays, plugin="pillow", extension=".gif", duration=durations, loop=0)
+        iio.imwrite(
+            temporary,
+            arrays,
+            plugin="pillow",
+            extension=".gif",
+            duration=durations if len(frames) > 1 else hold_ms,
+            loop=0,
+        )

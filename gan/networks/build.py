@@ -41,15 +41,13 @@ def build_discriminator(settings: ModelSettings, shape: PictureShape) -> mlp.Dis
 _BUILDERS = {"generator": build_generator, "discriminator": build_discriminator}
 
 
-def save_network(
-    path: Path, network: nn.Module, kind: str, *, settings: ModelSettings, shape: PictureShape, facts: Mapping[str, Any]
-) -> None:
+def save_network(path: Path, network: nn.Module, kind: str, settings: ModelSettings, facts: Mapping[str, Any]) -> None:
     """Write a network that can be loaded without any other file.
 
-    kind: generator or discriminator. facts: whatever else a reader should know (JSON), such as how it was trained.
+    kind: generator or discriminator. facts: `shape` (channels, height, width), and whatever else a reader should know
+    (JSON), such as how it was trained.
     """
-    about = {"kind": kind, "model": settings.model_dump(), "shape": shape, **facts}
-    save_tensors(path, network.state_dict(), about)
+    save_tensors(path, network.state_dict(), {**facts, "kind": kind, "model": settings.model_dump()})
 
 
 def load_network(path: Path, kind: str) -> tuple[nn.Module, dict[str, Any]]:

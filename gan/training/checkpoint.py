@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import pickle
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -37,63 +36,90 @@ def loaded_sources(root: Path) -> list[Path]:
     return sorted(p for p in paths if p.is_relative_to(root.resolve()) and not p.is_relative_to(packages))
 
 
+@contextmanager
+def held(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
+    """Hold a lock on `folder`, one process at a time. `what` says what the holder does.
+
+    Raises UserError that names the process that holds it, or waits for it if `wait`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    holder, lock = folder / "holder.json", FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = json.loads(holder.read_text())["process"] if holder.exists() else "unknown"
+        if not wait:
+            raise UserError(f"process {who} is {what}; wait for it, or end it with `kill {who}`") from None
+        print(f"train: waiting for process {who}, which is {what}", flush=True)
+        lock.acquire()
+    try:
+        write_json(holder, {"process": os.getpid()})
+        yield
+    finally:
+        lock.release()
+
+
 class Checkpoints:
-    """The checkpoints of one run, in a folder of its own, held by one process at a time."""
+    """The checkpoints of one run, in a folder of its own that one process at a time holds."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        for torn in folder.glob(".step-*.partial.pt"):  # of a process that was killed while it wrote
+            torn.unlink()
 
-    @contextmanager
-    def held(self) -> Iterator["Checkpoints"]:
-        """Hold the folder; raises UserError that names the process that holds it already."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        holder = self.folder / "holder.json"
-        lock = FileLock(self.folder / "lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            who = json.loads(holder.read_text())["process"] if holder.exists() else "unknown"
-            raise UserError(
-                f"{self.folder}: process {who} is training this very run; wait for it, or end it with `kill {who}`"
-            ) from None
-        try:
-            write_json(holder, {"process": os.getpid()})
-            yield self
-        finally:
-            lock.release()
-
-    def save(self, step: int, state: Mapping[str, Any]) -> Path:
-        """Write the state after `step` iterations, then remove all but the newest two."""
+    def save(self, step: int, state: Mapping[str, Any]) -> None:
+        """Write the state after `step` iterations, and remove those before it but the newest of them."""
+        _check_finite(step, state)
         path = self.folder / f"step-{step:09d}.pt"
         try:
             with replacing(path) as temporary:
                 torch.save(dict(state), temporary)
         except (OSError, RuntimeError) as error:  # RuntimeError: how torch.save reports a full disk
-            last = self._paths()
-            kept = f"the last good one is {last[0].name}" if last else "there is none before it"
+            last = [found.name for found in self._paths(step) if found != path]
+            kept = f"the last good one is {last[0]}" if last else "there is none before it"
             raise UserError(
-                f"{path}: could not be written ({_brief(error)}); {kept}; free disk space and run again"
+                f"{path}: could not be written ({_brief(error)}); {kept}; free disk space, run again"
             ) from None
-        for old in self._paths()[KEPT:]:
+        for old in self._paths(step)[KEPT:]:
             old.unlink()
-        return path
 
     def load(self, last_step: int) -> dict[str, Any] | None:
-        """The newest whole state that is not beyond `last_step`, or None. Damaged files are named and passed over."""
-        for path in self._paths():
-            if int(path.stem.removeprefix("step-")) > last_step:
-                print(f"train: {path.name} is beyond the last iteration, {last_step:,}; not used")
-                continue
+        """The newest whole state of at most `last_step` iterations, or None. Damaged files are named and set aside."""
+        for path in self._paths(last_step):
             try:
+                with zipfile.ZipFile(path) as archive:
+                    damaged = archive.testzip()  # torch.load itself does not look at the checksums
+                if damaged is not None:
+                    raise ValueError(f"checksum of {damaged}")
                 state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+                if not {"game", "history"} <= state.keys():
+                    raise ValueError("not a checkpoint of this project")
+            except Exception as error:  # a damaged file can make the readers raise anything
                 print(f"train: {path} is damaged ({_brief(error)}); not used", file=sys.stderr)
+                path.replace(path.with_suffix(".damaged"))
                 continue
             return state
         return None
 
-    def _paths(self) -> list[Path]:
-        return sorted(self.folder.glob("step-*.pt"), reverse=True)
+    def _paths(self, last_step: int) -> list[Path]:
+        """The files of up to `last_step` iterations, the newest first."""
+        found = (
+            (int(path.stem.removeprefix("step-")), path) for path in self.folder.glob("step-" + "[0-9]" * 9 + ".pt")
+        )
+        return [path for step, path in sorted(found, reverse=True) if step <= last_step]
+
+
+def _check_finite(step: int, state: Any) -> None:
+    """Raise UserError if a tensor anywhere in `state` has a value that is not finite."""
+    if isinstance(state, torch.Tensor):
+        if state.is_floating_point() and not state.isfinite().all():
+            raise UserError(
+                f"a weight became infinite or not a number at or before iteration {step:,}: the training has diverged; "
+                "try a lower train.lr or another train.seed; the checkpoints before this are kept"
+            )
+    elif isinstance(state, Mapping | list | tuple):
+        for value in state.values() if isinstance(state, Mapping) else state:
+            _check_finite(step, value)
 
 
 def _brief(error: Exception) -> str:

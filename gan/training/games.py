@@ -17,6 +17,7 @@ from gan.training.settings import TrainSettings
 
 PREVIEW_PICTURES = 25
 STATISTICS_LATENTS = 2048
+TINY = 1e-20
 
 
 class Game(Protocol):
@@ -87,12 +88,14 @@ class NoiseToImage:
         [of_discriminator] = torch.autograd.grad(discriminator_loss, answers, retain_graph=True)
         [of_generator] = torch.autograd.grad(generator_loss, answers)
 
+        # Where D is so sure that its derivative (nearly) underflows, a floor far below what D's weights can feel keeps
+        # the quotient, and so G's gradient, exact.
+        upstream = of_discriminator[count:]
+        upstream.copy_(upstream.where(upstream.abs() > TINY, TINY))
         *discriminator_gradients, to_fakes = torch.autograd.grad(
             logits, [*self._discriminator_parameters, judged], of_discriminator
         )
-        # Below a logit of about −100 the discriminator's derivative is no longer a float32: 0 / 0 is taken for 0.
-        ratio = (of_generator[count:] / of_discriminator[count:]).nan_to_num_(0.0, 0.0, 0.0)
-        to_fakes.mul_(ratio.view(-1, 1, 1, 1))
+        to_fakes.mul_((of_generator[count:] / upstream).view(-1, 1, 1, 1))
         generator_gradients = torch.autograd.grad(fakes, self._generator_parameters, to_fakes)
         self.generator_optimizer.step(generator_gradients)
         self.discriminator_optimizer.step(discriminator_gradients)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from gan.data.prepared import Batches
@@ -18,22 +19,20 @@ from gan.training.settings import TrainSettings
 
 @dataclass(frozen=True)
 class Result:
-    """The history of a finished training, and how long this process took for how many of its iterations."""
+    """The history of a finished training, and this process's rate in iterations a second (0 if none were left)."""
 
     history: History
-    epochs: int
-    seconds: float
-    iterations: int
+    rate: float
 
 
 def train(
     game: Game,
     batches: Batches,
     settings: TrainSettings,
-    *,
     checkpoints: Checkpoints,
-    checkpoint_seconds: float,
     film: Film,
+    *,
+    checkpoint_seconds: float,
 ) -> Result:
     """Train `game` for settings.epochs passes over `batches`, going on from the newest of its `checkpoints`.
 
@@ -48,7 +47,8 @@ def train(
 
     def save() -> None:
         history.check()
-        checkpoints.save(history.step, {"history": history.state_dict(), "game": game.state_dict()})
+        state = {"history": history.state_dict(), "game": game.state_dict(), "threads": torch.get_num_threads()}
+        checkpoints.save(history.step, state)
 
     with Interruption() as interruption:
         for epoch, batch in _remaining(batches, history.step, settings.epochs):
@@ -67,7 +67,9 @@ def train(
             save()
         if not film.wants(history.step - 1):
             film.add(settings.epochs - 1, history.step - 1, game.preview())
-    return Result(history, settings.epochs, seconds, history.step - first)
+        if interruption.wanted:  # all is saved, but who asked to stop does not want the stages after this one
+            raise KeyboardInterrupt
+    return Result(history, (history.step - first) / seconds)
 
 
 def _remaining(batches: Batches, done: int, epochs: int) -> Iterator[tuple[int, Tensor]]:
@@ -83,6 +85,11 @@ def _resume(game: Game, history: History, batches: Batches, checkpoints: Checkpo
         return
     game.load_state_dict(state["game"])
     history.load_state_dict(state["history"], batches.images.device)
+    if state["threads"] != torch.get_num_threads():
+        print(
+            f"train: the checkpoint was made with {state['threads']} CPU threads, this goes on with "
+            f"{torch.get_num_threads()}: the result will differ in rounding from that of a run without a stop"
+        )
     if history.step == last:
         print(f"train: this very run was finished before; its {last:,} iterations are kept in {checkpoints.folder}")
     else:

@@ -91,6 +91,16 @@ def test_a_url_as_source_is_downloaded_once(url: str, mirror: Path, tmp_path: Pa
     assert len(list(fetch(tmp_path, url).rglob("*ubyte"))) == 4
 
 
+def test_a_wrong_file_from_a_mirror_does_not_stay_in_the_cache(url: str, mirror: Path, tmp_path: Path) -> None:
+    path = mirror / "train-images-idx3-ubyte.gz"
+    whole = path.read_bytes()
+    path.write_bytes(b"<html>please log in</html>")
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz: cut short or not a gzip file"):
+        fetch(tmp_path, url)
+    path.write_bytes(whole)
+    assert len(list(fetch(tmp_path, url).rglob("*ubyte"))) == 4
+
+
 def test_a_file_that_is_missing_on_the_mirror(
     url: str, mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,13 +175,30 @@ def test_embedded_data_sets(dataset: str, count: int, side: int, tmp_path: Path)
     assert json.loads((tmp_path / "raw/dataset.json").read_text())["licence"]
 
 
+def test_odd_names_links_and_other_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    names = ["tab\there.png", "line\nbreak.png", "ünï\u2028.png", "space .png"]
+    for name in names:
+        Image.new("L", (4, 4)).save(elsewhere / name)
+    (elsewhere / "phone.heic").write_bytes(b"x")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "cats").symlink_to(elsewhere)
+    decoded = decode(fetch(tmp_path, None, "images"), tmp_path / "images")
+    found = decoded.parts["all"].pictures
+    assert isinstance(found, list)
+    assert {path.name for path in found} == set(names) and all(path.is_file() for path in found)
+    assert decoded.classes == ["cats"]
+    assert "left out: 1 .heic" in capsys.readouterr().out
+
+
 def test_own_pictures_are_listed_with_their_hashes(tmp_path: Path) -> None:
     for name in ("b/2.png", "a/1.PNG", "a/.hidden.png", "a/notes.txt"):
         path = tmp_path / "images" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (4, 4)).save(path, format="png")
     raw = fetch(tmp_path, None, "images")
-    lines = [line.split("\t") for line in (raw / "pictures.tsv").read_text().splitlines()]
+    lines = json.loads((raw / "pictures.json").read_text())
     assert [name for name, _ in lines] == ["a/1.PNG", "b/2.png"]
     assert lines[0][1] == hashlib.sha256((tmp_path / "images/a/1.PNG").read_bytes()).hexdigest()
     decoded = decode(raw, tmp_path / "images")

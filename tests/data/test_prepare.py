@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -66,6 +66,34 @@ def test_transparent_parts_become_white_and_photographs_stand_upright(tmp_path: 
     exif[0x0112] = 6  # a camera held on its side
     turned.save(tmp_path / "turned.jpg", exif=exif)
     assert open_picture(tmp_path / "turned.jpg", "L").size == (3, 6)
+
+
+def test_a_photograph_with_broken_tags_is_read_and_stands_upright(tmp_path: Path) -> None:
+    image = Image.new("L", (6, 3))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    exif[0x9286] = "x"  # a text where a number of bytes is due: Pillow can read such tags but not write them
+    exif.get_ifd(0x8769)[0xA20E] = (1, 0)
+    image.save(tmp_path / "odd.jpg", exif=exif)
+    whole = (tmp_path / "odd.jpg").read_bytes()
+    place = whole.index(b"\x86\x92") if b"\x86\x92" in whole else whole.index(b"\x92\x86")
+    (tmp_path / "odd.jpg").write_bytes(whole[: place + 2] + b"\x00\x05" + whole[place + 4 :])  # another type
+    assert open_picture(tmp_path / "odd.jpg", "L").size == (3, 6)
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        (np.array([[0, 65535]], np.uint16), [0, 255]),
+        (np.array([[0, 200]], np.uint16), [0, 1]),  # a dark picture of 16 bits stays dark
+        (np.array([[0.0, 1.0]], np.float32), [0, 255]),
+        (np.array([[0.0, 255.0]], np.float32), [0, 255]),
+    ],
+    ids=["16 bits", "16 bits, dark", "fractions", "floats to 255"],
+)
+def test_grey_of_more_than_eight_bits(levels: Any, expected: list[int], tmp_path: Path) -> None:
+    Image.fromarray(levels).save(tmp_path / "deep.tiff")
+    assert np.asarray(open_picture(tmp_path / "deep.tiff", "L")).tolist() == [expected]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -140,7 +168,7 @@ def test_one_picture_cannot_be_split(tmp_path: Path) -> None:
 
 def test_pictures_beside_class_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "dataset.json").write_text(json.dumps({"name": "images", "classes": []}))
-    (tmp_path / "pictures.tsv").write_text("a/1.png\tx\nloose.png\ty\n")
+    (tmp_path / "pictures.json").write_text(json.dumps([["a/1.png", "x"], ["loose.png", "y"]]))
     with pytest.raises(UserError, match=r"loose\.png lies beside the class folders a"):
         decode(tmp_path, tmp_path)
 

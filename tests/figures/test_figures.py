@@ -55,6 +55,12 @@ def test_the_gif_has_its_frames_in_order_its_times_and_loops(tmp_path: Path) -> 
     assert durations == [100, 100, 100, 100, 2000]
 
 
+def test_one_frame_makes_a_film_too(tmp_path: Path) -> None:
+    save_gif(tmp_path / "film.gif", [Image.new("L", (9, 9))], 100, 2000)
+    with Image.open(tmp_path / "film.gif") as gif:
+        assert gif.size == (9, 9)
+
+
 def test_frames_with_captions_of_any_length_make_one_film(tmp_path: Path) -> None:
     frames = [captioned(Image.new("RGB", (9, 9)), caption, 1) for caption in ("i", "a very much longer caption")]
     save_gif(tmp_path / "film.gif", frames, 100, 100)

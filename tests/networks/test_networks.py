@@ -61,20 +61,20 @@ def test_a_saved_network_needs_nothing_else(tmp_path: Path) -> None:
     generator = build_generator(settings, (1, 6, 7))
     generator(torch.randn(8, 3))
     path = tmp_path / "g.safetensors"
-    save_network(path, generator, "generator", settings=settings, shape=(1, 6, 7), facts={"note": "hello"})
+    save_network(path, generator, "generator", settings, {"shape": (1, 6, 7), "note": "hello"})
     loaded, about = load_network(path, "generator")
     latents = torch.randn(4, 3)
     assert loaded(latents).equal(generator.eval()(latents))
     assert about["note"] == "hello" and about["model"]["latent_dim"] == 3
     again = tmp_path / "again.safetensors"
-    save_network(again, loaded, "generator", settings=settings, shape=(1, 6, 7), facts={"note": "hello"})
+    save_network(again, loaded, "generator", settings, {"shape": (1, 6, 7), "note": "hello"})
     assert again.read_bytes() == path.read_bytes()
 
 
 def test_files_that_are_no_generator_are_refused(tmp_path: Path) -> None:
     settings = ModelSettings(discriminator_widths=[4])
     path = tmp_path / "d.safetensors"
-    save_network(path, build_discriminator(settings, SHAPE), "discriminator", settings=settings, shape=SHAPE, facts={})
+    save_network(path, build_discriminator(settings, SHAPE), "discriminator", settings, {"shape": SHAPE})
     with pytest.raises(UserError, match="holds a discriminator, not a generator"):
         load_network(path, "generator")
     whole = path.read_bytes()

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Project, stop
 
 RESULTS = [
@@ -36,23 +38,40 @@ def wait_for(there: Callable[[], bool]) -> None:
     raise AssertionError("it did not come")
 
 
-def test_ctrl_c_fails_the_stage_and_the_next_run_goes_on(make_project: Callable[[str], Project]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_stage_fails_and_the_next_run_goes_on(
+    number: signal.Signals, make_project: Callable[[str], Project]
+) -> None:
     whole, stopped = make_project("whole"), make_project("stopped")
     for project in (whole, stopped):
         project.set(train__epochs=60)
     assert whole.repro("train")[-1] == "train"
+    stopped.repro("prepare")
 
-    process = stopped.start("dvc", "repro", "train")
-    wait_for(lambda: len(list(stopped.path.glob("reports/frames/*"))) > 4)
-    stop(process, signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode != 0
+    with stopped.running("python", "-m", "stages.train") as process:
+        wait_for(lambda: len(list(stopped.path.glob("reports/frames/*"))) > 4)
+        stop(process, number)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
     assert "train: interrupted" in output
     assert not list(stopped.path.glob("models/*.safetensors"))
     assert len(list(stopped.path.glob(".checkpoints/*/step-*.pt"))) == 1
 
     assert "train: resumed at epoch" in stopped.dvc("repro", "train")
     assert results(stopped) == results(whole)
+
+
+def test_ctrl_c_on_dvc_leaves_the_stage_to_be_run_again(make_project: Callable[[str], Project]) -> None:
+    project = make_project("project")
+    project.set(train__epochs=1000)
+    with project.running("dvc", "repro", "train") as process:
+        wait_for(lambda: len(list(project.path.glob("reports/frames/*"))) > 4)
+        stop(process, signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "train: interrupted" in output
+    project.set(train__epochs=3)
+    assert project.repro("train") == ["train"]
 
 
 def test_more_epochs_continue_and_equal_a_fresh_longer_run(
@@ -66,23 +85,31 @@ def test_more_epochs_continue_and_equal_a_fresh_longer_run(
     assert results(finished) == results(fresh)
 
 
-def test_a_changed_setting_starts_afresh(finished: Project) -> None:
+def test_a_changed_setting_or_code_starts_afresh(finished: Project) -> None:
     finished.set(train__lr=5e-4, train__epochs=3)
     assert "resumed" not in finished.dvc("repro", "train")
+    path = finished.path / "gan/training/losses.py"
+    path.write_text(path.read_text() + "\n# a remark\n")
+    finished.set(train__epochs=4)
+    assert "resumed" not in finished.dvc("repro", "train")
+    finished.set(train__epochs=5)
+    assert "resumed at epoch 5" in finished.dvc("repro", "train")
 
 
-def test_a_second_trainer_of_the_same_run_is_refused(make_project: Callable[[str], Project]) -> None:
+def test_a_run_in_a_temporary_copy_goes_on_from_the_checkpoints_of_the_project(finished: Project) -> None:
+    assert "resumed at epoch 3, iteration 46" in finished.dvc("exp", "run", "--temp", "-S", "train.epochs=3")
+
+
+def test_a_second_trainer_in_the_same_folder_is_refused(make_project: Callable[[str], Project]) -> None:
     project = make_project("project")
     project.set(train__epochs=1000)
     project.repro("prepare")
-    first = project.start("python", "-m", "stages.train")
-    wait_for(lambda: bool(list(project.path.glob(".checkpoints/*/holder.json"))))
-    second = project.python("-m", "stages.train")
-    stop(first, signal.SIGTERM)
-    first.communicate(timeout=60)
-    assert first.returncode not in (0, None)
+    with project.running("python", "-m", "stages.train") as first:
+        wait_for(lambda: bool(list(project.path.glob("reports/frames/*"))))
+        project.set(train__lr=0.01)
+        second = project.python("-m", "stages.train")
     assert second.returncode == 1
-    assert f"process {first.pid} is training this very run" in second.stderr
+    assert f"process {first.pid} is training in this folder" in second.stderr
 
 
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(finished: Project) -> None:

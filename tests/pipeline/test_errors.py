@@ -21,6 +21,10 @@ MISTAKES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("download", {"data__dataset": "mnist", "data__source": "../elsewhere"}, ["data.source", "train-images-idx3"]),
     ("download", {"data__dataset": "images"}, ["data/images: holds no pictures", "png"]),
     ("prepare", {"prepare__image_size": 2}, ["prepare.image_size: 2", "greater than or equal to 4"]),
+    ("prepare", {"prepare__image_size": [28, 2000]}, ["prepare.image_size: ", "less than or equal to 1024"]),
+    ("train", {"runtime__threads": 0}, ["runtime.threads: 0", "greater than or equal to 1"]),
+    ("download", {"data__dataset": "usps", "data__source": "http://[bad"}, ["usps could not be downloaded"]),
+    ("download", {"data__dataset": "usps", "data__source": "~nobody.here/x"}, ["data.source", "has no usps.bz2"]),
     ("prepare", {"prepare__channels": 2}, ["prepare.channels: 2", "1 or 3"]),
     ("animate", {"animate__scale": 0.5}, ["animate.scale: 0.5", "valid integer"]),
 ]
@@ -43,22 +47,32 @@ def test_a_size_that_the_architecture_cannot_make(finished: Project) -> None:
     assert "train: prepare.image_size: model.architecture mlp draws pictures of up to 128 pixels a side" in output
 
 
-def test_earlier_results_come_back_after_a_failure(finished: Project) -> None:
-    def digest() -> dict[str, str]:
-        paths = [*finished.path.glob("models/*"), *finished.path.glob("reports/**/*")]
-        return {
-            str(p): hashlib.sha256(p.read_bytes()).hexdigest()
-            for p in paths
-            if p.is_file() and "timings" not in p.parts
-        }
+def digests(project: Project) -> dict[str, str]:
+    paths = [*project.path.glob("models/*"), *project.path.glob("reports/**/*")]
+    paths = [path for path in paths if path.is_file() and "timings" not in path.parts]
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
-    before = digest()
+
+def test_earlier_results_come_back_after_a_failure(finished: Project) -> None:
+    before = digests(finished)
     finished.set(train__epochs=-1)
     finished.dvc("repro", status=255)
-    finished.git("checkout", "--quiet", ".")
+    assert digests(finished) != before
+    finished.git("checkout", "--quiet", "params.yaml", "reports")
     finished.dvc("checkout")
-    assert digest() == before
+    assert digests(finished) == before
     assert finished.repro() == []
+
+
+def test_they_come_back_by_repro_too_also_when_git_does_not_know_them(finished: Project) -> None:
+    finished.set(train__seed=5)
+    finished.repro()
+    before = digests(finished)
+    finished.set(train__seed=-5)
+    finished.dvc("repro", status=255)
+    finished.set(train__seed=5)
+    assert finished.repro() == []
+    assert digests(finished) == before
 
 
 def test_params_that_are_not_yaml(finished: Project) -> None:

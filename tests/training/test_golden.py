@@ -1,5 +1,6 @@
 """Our engine against the tutorial's loop: the same weights, batches and noise give the same training."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import pytest
@@ -11,11 +12,20 @@ from gan.training.games import NoiseToImage
 from gan.training.settings import TrainSettings
 from tests.training import reference
 
-STEPS = 20
+
+@pytest.fixture(params=[torch.float64, torch.float32], ids=["double", "single"])
+def precision(request: pytest.FixtureRequest) -> Iterator[torch.dtype]:
+    """The type that networks and noise are made in during a test."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(request.param)
+    yield request.param
+    torch.set_default_dtype(before)
 
 
 @pytest.mark.parametrize("loss", ["non-saturating", "saturating"])
-def test_twenty_steps_equal_the_tutorials(loss: Literal["non-saturating", "saturating"]) -> None:
+def test_twenty_steps_equal_the_tutorials(
+    loss: Literal["non-saturating", "saturating"], precision: torch.dtype
+) -> None:
     settings = TrainSettings(loss=loss, seed=3)
     game = NoiseToImage(ModelSettings(), settings, (1, 28, 28))
     generator, discriminator = reference.networks()
@@ -23,30 +33,26 @@ def test_twenty_steps_equal_the_tutorials(loss: Literal["non-saturating", "satur
     discriminator.load_state_dict(game.discriminator.state_dict())
 
     # 20 batches of which each tenth is short, so that what depends on the batch's size is seen
-    pictures = torch.randint(
-        0, 256, (9 * 64 + 17, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
-    )
+    seeded = torch.Generator().manual_seed(0)
+    pictures = torch.randint(0, 256, (9 * 64 + 17, 1, 28, 28), dtype=torch.uint8, generator=seeded)
     loader = Batches(pictures, settings.batch_size, settings.seed)
-    batches = [*loader.epoch(0), *loader.epoch(1)]
+    batches = [batch.to(precision) for epoch in (0, 1) for batch in loader.epoch(epoch)]
     assert [len(batch) for batch in batches] == ([64] * 9 + [17]) * 2
     generate_noise = torch.Generator().manual_seed(settings.seed)
     noise = [torch.randn(len(batch), 100, generator=generate_noise) for batch in batches]
 
-    ours = [game.step(batch)[:2].tolist() for batch in batches]
-    theirs = reference.steps(generator, discriminator, batches, noise, saturating=loss == "saturating")
+    ours = torch.tensor([game.step(batch)[:2].tolist() for batch in batches])
+    theirs = torch.tensor(reference.steps(generator, discriminator, batches, noise, saturating=loss == "saturating"))
 
-    assert len(ours) == STEPS
-    torch.testing.assert_close(torch.tensor(ours), torch.tensor(theirs), atol=1e-5, rtol=1e-5)
-    # A bias before a BatchNorm is cancelled by it. Its gradient is rounding error, which Adam scales up to steps of
-    # the learning rate in either direction; the running mean follows the bias. Everything else must agree.
-    cancelled = {f"{i}.bias" for i in (2, 5, 8)}
-    followers = {f"{i}.running_mean" for i in (3, 6, 9)}
+    if precision == torch.float32:  # from step to step Adam makes more of the differences in rounding
+        assert (ours - theirs)[:5].abs().max() <= 1e-5
+        assert (ours - theirs).abs().max() <= 1e-3
+        return
+    assert (ours - theirs).abs().max() <= 1e-5
     for mine, plain in ((game.generator, generator), (game.discriminator, discriminator)):
         for name, value in mine.state_dict().items():
-            of_generator = mine is game.generator
-            bound = 2 * STEPS * settings.lr if of_generator and name in cancelled | followers else 1e-5
             difference = (value - plain.state_dict()[name]).abs().max().item()
-            assert difference <= bound, f"{name} differs by {difference}"
+            assert difference <= 1e-5, f"{name} differs by {difference}"
 
 
 def test_the_scalars_are_losses_and_mean_answers() -> None:

@@ -1,9 +1,12 @@
 """Averages, batches, games, history and checkpoints."""
 
+import copy
 import resource
 import signal
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -132,27 +135,28 @@ def test_a_loss_that_is_not_finite_stops_the_training(bad: float) -> None:
         history.add(torch.tensor([1.0]))
 
 
-def test_a_run_that_is_stopped_at_any_iteration_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
-    """Stopping after iteration k, between or inside epochs, windows and frames, changes no bit of the result."""
+@pytest.mark.parametrize("seconds", [1e-9, 1e9], ids=["a checkpoint each iteration", "no checkpoint"])
+def test_a_run_that_is_killed_at_any_iteration_ends_as_if_it_had_not_been(seconds: float, tmp_path: Path) -> None:
+    """Killing it after iteration k, between or inside epochs, windows and frames, changes no bit of the result."""
     images = torch.randint(0, 256, (50, 1, 4, 4), dtype=torch.uint8)
     settings = TrainSettings(epochs=3, batch_size=16, frame_every=3, log_every=5)
     batches = Batches(images, settings.batch_size, 0)
 
     def run(folder: Path, stop_after: int | None) -> tuple[str, dict[str, bytes], list[torch.Tensor]]:
         game = NoiseToImage(SMALL, settings, (1, 4, 4))
-        checkpoints, film = Checkpoints(folder), Film(folder / "out", folder / "kept", settings.frame_every)
         folder.mkdir(exist_ok=True)
+        checkpoints, film = Checkpoints(folder), Film(folder / "out", folder / "kept", settings.frame_every)
         if stop_after is not None:
             real_step, taken = game.step, [0]
 
             def step(batch: torch.Tensor) -> torch.Tensor:
                 taken[0] += 1
                 if taken[0] > stop_after:
-                    raise KeyboardInterrupt  # as hard as SIGKILL: no checkpoint is written now
+                    raise KeyboardInterrupt  # as hard as SIGKILL: nothing is written now
                 return real_step(batch)
 
             game.step = step  # type: ignore[method-assign]
-        result = train(game, batches, settings, checkpoints=checkpoints, checkpoint_seconds=1e-9, film=film)
+        result = train(game, batches, settings, checkpoints, film, checkpoint_seconds=seconds)
         frames = {path.name: path.read_bytes() for path in film.out.iterdir()}
         return result.history.table(), frames, list(game.networks()["generator"].state_dict().values())
 
@@ -167,35 +171,123 @@ def test_a_run_that_is_stopped_at_any_iteration_ends_as_if_it_had_not_been(tmp_p
         assert all(a.equal(b) for a, b in zip(weights, whole[2], strict=True))
 
 
+def test_frames_beyond_the_checkpoint_are_dropped_when_a_run_goes_on(tmp_path: Path) -> None:
+    film = Film(tmp_path / "out", tmp_path / "kept", 10)
+    for step in (0, 10, 20, 25):
+        film.out.mkdir(exist_ok=True)
+        film.kept.mkdir(exist_ok=True)
+        film.add(0, step, torch.zeros(25, 1, 4, 4))
+    film.rewind(15)
+    assert sorted(path.name for path in film.out.iterdir()) == [frame_name(0, 0), frame_name(0, 10)]
+
+
+def state(step: int, **more: torch.Tensor) -> dict[str, Any]:
+    return {"game": {"weights": torch.full((100,), float(step)), **more}, "history": {}}
+
+
+def step_of(loaded: dict[str, Any] | None) -> float | None:
+    return None if loaded is None else float(loaded["game"]["weights"][0])
+
+
+def flipped(whole: bytes) -> bytes:
+    """One bit of a weight turned."""
+    place = whole.index(torch.full((100,), 30.0).numpy().tobytes())
+    return whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+
+
+DAMAGES: list[Callable[[bytes], bytes]] = [
+    lambda _: b"",
+    lambda _: b"not a checkpoint",
+    lambda whole: whole[: len(whole) // 2],
+    flipped,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=["empty", "foreign", "torn", "a flipped bit"])
 def test_two_checkpoints_are_kept_and_damaged_ones_passed_over(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    damage: Callable[[bytes], bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoints = Checkpoints(tmp_path)
     for step in (10, 20, 30):
-        checkpoints.save(step, {"step": step})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000020.pt", "step-000000030.pt"]
-    assert checkpoints.load(30) == {"step": 30}
-    assert checkpoints.load(25) == {"step": 20}
-    whole = (tmp_path / "step-000000030.pt").read_bytes()
-    for damaged in (b"", b"not a checkpoint", whole[: len(whole) // 2]):
-        (tmp_path / "step-000000030.pt").write_bytes(damaged)
-        assert checkpoints.load(30) == {"step": 20}
-        assert "step-000000030.pt is damaged" in capsys.readouterr().err
+        checkpoints.save(step, state(step))
+    newest = tmp_path / "step-000000030.pt"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000020.pt", newest.name]
+    assert step_of(checkpoints.load(30)) == 30
+    assert step_of(checkpoints.load(25)) == 20
+    newest.write_bytes(damage(newest.read_bytes()))
+    assert step_of(checkpoints.load(30)) == 20
+    assert "step-000000030.pt is damaged" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"epoch": 3, "state_dict": {}}, tmp_path / "step-000000003.pt")
+    (tmp_path / "step-old.pt").write_bytes(b"")
+    assert Checkpoints(tmp_path).load(9) is None
+    assert "step-000000003.pt is damaged (not a checkpoint of this project)" in capsys.readouterr().err
+
+
+def test_a_shorter_run_keeps_its_own_checkpoints_beside_those_of_a_longer_one(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    for step in (100, 200):
+        checkpoints.save(step, state(step))
+    assert checkpoints.load(60) is None
+    for step in (20, 40, 60):
+        checkpoints.save(step, state(step))
+    assert step_of(checkpoints.load(60)) == 60
+    assert step_of(checkpoints.load(500)) == 200
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, state(1))
+    with pytest.raises(UserError, match=r"a weight became infinite or not a number at or before iteration 2"):
+        checkpoints.save(2, state(2, other=torch.tensor([1.0, float("nan")])))
+    assert step_of(checkpoints.load(9)) == 1
+
+
+@pytest.mark.parametrize("loss", ["non-saturating", "saturating"])
+@pytest.mark.parametrize("bias", [-1000.0, -100.0, -88.0, -80.0, -10.0, 0.0, 10.0, 100.0])
+def test_the_generators_gradient_is_exact_however_sure_the_discriminator_is(
+    loss: Literal["non-saturating", "saturating"], bias: float
+) -> None:
+    game = NoiseToImage(SMALL, TrainSettings(loss=loss), (1, 4, 4))
+    last = list(game.discriminator.children())[-1]
+    assert isinstance(last, nn.Linear)
+    nn.init.constant_(last.bias, bias)
+    generator, discriminator = copy.deepcopy(game.generator), copy.deepcopy(game.discriminator)
+    taken: list[torch.Tensor] = []
+    game.generator_optimizer.step = taken.extend  # type: ignore[method-assign, assignment]
+    noise = torch.randn(16, 4, generator=torch.Generator().manual_seed(0))
+    game.step(torch.rand(16, 1, 4, 4))
+    plain = torch.autograd.grad(game.loss.generator(discriminator(generator(noise))), list(generator.parameters()))
+    size = torch.cat([gradient.flatten() for gradient in plain]).norm()
+    error = torch.cat([(a - b).flatten() for a, b in zip(taken, plain, strict=True)]).norm()
+    assert error <= 1e-5 * size + 1e-18
+
+
+def test_seeds_give_different_orders_noise_and_weights() -> None:
+    images = torch.arange(100, dtype=torch.uint8).reshape(-1, 1, 1, 1)
+    orders = {tuple(next(Batches(images, 50, seed).epoch(0)).flatten().tolist()) for seed in (0, 1, 7, 2**31 - 1)}
+    assert len(orders) == 4
+    games = [NoiseToImage(SMALL, TrainSettings(seed=seed), (1, 4, 4)) for seed in (0, 1)]
+    first, second = (torch.cat([p.flatten() for p in game.generator.parameters()]) for game in games)
+    assert not first.equal(second)
+    assert not games[0].noise.get_state().equal(games[1].noise.get_state())
 
 
 def test_a_full_disk_is_reported_and_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
-    checkpoints.save(1, {"step": 1})
+    checkpoints.save(1, state(1))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit fails, as on a full disk
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
         with pytest.raises(UserError, match=r"step-000000002.*could not be written.*last good one is step-000000001"):
-            checkpoints.save(2, {"step": 2, "large": torch.zeros(100_000)})
+            checkpoints.save(2, state(2, large=torch.zeros(100_000)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
-    assert checkpoints.load(9) == {"step": 1}
+    assert step_of(checkpoints.load(9)) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["step-000000001.pt"]
 
 
