@@ -15,6 +15,9 @@ import pytest
 import yaml
 from hypothesis import settings
 
+# Two test processes on two cores: PyTorch is to use one thread in each (before anything imports it).
+os.environ["OMP_NUM_THREADS"] = "1"
+
 # A first example may import a library for a second: that is no failure.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
