@@ -1,5 +1,6 @@
 # make run    set up .venv and run the pipeline (again: only what changed)
 # make test   lint, types, tests
+# make clean  remove checkpoints and downloads
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
@@ -29,6 +30,6 @@ $(READY): requirements.txt constraints.txt
 	$(VENV)/bin/pip install --disable-pip-version-check --quiet --requirement requirements.txt
 	@touch $@
 
-# Checkpoints, downloads and what the last run made; not the environment, not DVC's cache.
+# What outlives a run: checkpoints and downloads. Results stay; the next training starts afresh.
 clean:
-	rm -rf .checkpoints .cache data/raw data/prepared.safetensors models/*.safetensors reports/*
+	rm -rf .checkpoints .cache

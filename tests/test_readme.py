@@ -1,0 +1,47 @@
+"""README.md keeps to the code."""
+
+import re
+
+import pytest
+import yaml
+
+from stages.sections import SECTIONS, parameter_table
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
+
+
+def test_the_table_of_parameters_is_that_of_the_code() -> None:
+    assert parameter_table() in README
+
+
+def test_parameters_named_anywhere_exist() -> None:
+    names = set(re.findall(r"`-S ([a-z]+\.[a-z_]+)=", README)) | set(re.findall(r"-S '?([a-z]+\.[a-z_]+)=", README))
+    names |= set(re.findall(r"`((?:data|prepare|model|train|sample|animate|report|runtime)\.[a-z_]+)`", README))
+    assert len(names) > 20
+    for name in names:
+        section, key = name.split(".")
+        assert key in SECTIONS[section].model_fields, name
+
+
+def test_make_targets_modules_and_pictures_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"(?:`|^)make ([a-z]+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for module in re.findall(r"python -m ([a-z_.]+)", README):
+        assert (ROOT / (module.replace(".", "/") + ".py")).is_file(), module
+    for picture in re.findall(r"\]\((reports/[^)]+)\)", README):
+        assert (ROOT / picture).is_file(), picture
+
+
+def test_the_graph_has_every_stage() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    graph = README.split("```mermaid")[1].split("```")[0]
+    assert all(stage in graph for stage in stages)
+
+
+@pytest.mark.parametrize("command", ["make run", "make test", "dvc repro", "dvc params diff"])
+def test_the_everyday_commands_are_there(command: str) -> None:
+    assert command in COMMANDS
