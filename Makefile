@@ -1,5 +1,6 @@
 # make run    set up .venv and run the pipeline (again: only what changed)
 # make test   lint, types, tests
+# make bench  speed of the training against the tutorial's loop
 # make clean  remove checkpoints and downloads
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +8,7 @@ READY := $(VENV)/.ready
 # The stages call `python`: that of the environment.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: run test setup lint clean
+.PHONY: run test setup lint bench clean
 
 run: $(READY)
 	@$(VENV)/bin/dvc repro
@@ -29,6 +30,10 @@ $(READY): requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --disable-pip-version-check --quiet --requirement requirements.txt
 	@touch $@
+
+bench: $(READY)
+	@$(VENV)/bin/dvc repro --quiet prepare
+	@$(VENV)/bin/python -m benchmarks.training_speed
 
 # What outlives a run: checkpoints and downloads. Results stay; the next training starts afresh.
 clean:

@@ -1,8 +1,9 @@
-"""How fast is training? The tutorial's loop against this project's engine, in turn, on the same pictures.
+"""How fast is training? The tutorial's loop, this project's engine and the floor under both, in turn.
 
     python -m benchmarks.training_speed [--json]
 
-uses the prepared pictures, so run `dvc repro prepare` first. Both train the networks of ModelSettings' defaults with
+The floor is the step's matrix products at their shapes and one fused Adam pass over all parameters, and nothing else.
+It uses the prepared pictures, so run `dvc repro prepare` first. Both train the networks of ModelSettings' defaults with
 batches of 64. The machine should have nothing else to do: two busy thread pools slow each other many times over.
 """
 
@@ -22,6 +23,7 @@ from gan.data.prepared import Batches, Prepared
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.settings import ModelSettings
 from gan.runtime import select_device
+from gan.training.adam import Adam
 from gan.training.games import NoiseToImage
 from gan.training.settings import TrainSettings
 
@@ -100,6 +102,36 @@ def engine(images: Tensor, shape: tuple[int, int, int], batch: int, device: torc
         epoch += 1
 
 
+def floor(shape: tuple[int, int, int], batch: int, device: torch.device) -> Iterator[None]:
+    """The arithmetic that no engine can do without, an iteration at a time: see the module's docstring."""
+    generator, discriminator = build_generator(ModelSettings(), shape), build_discriminator(ModelSettings(), shape)
+    products: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def add(left: Tensor, right: Tensor) -> None:
+        products.append((left, right, left @ right))
+
+    for network, rows in ((generator, batch), (discriminator, 2 * batch)):
+        for i, layer in enumerate(layer for layer in network.children() if isinstance(layer, nn.Linear)):
+            weight = layer.weight.detach().to(device)
+            inputs = torch.randn(rows, layer.in_features, device=device)
+            outputs = torch.randn(rows, layer.out_features, device=device)
+            add(inputs, weight.t())  # forward
+            add(outputs.t(), inputs)  # the weight's gradient
+            # and what goes on to the layer below: nothing below G's first layer, the fakes' half below D's
+            if i > 0:
+                add(outputs, weight)
+            elif network is discriminator:
+                add(outputs[batch:], weight)
+    count = sum(p.numel() for network in (generator, discriminator) for p in network.parameters())
+    adam = Adam([torch.randn(count, device=device)], 2e-4, (0.5, 0.999))
+    gradient = torch.randn(count, device=device)
+    while True:
+        for left, right, out in products:
+            torch.mm(left, right, out=out)
+        adam.step([gradient])
+        yield
+
+
 def rates(loops: dict[str, Iterator[None]], rounds: int, seconds: float, wait: Callable[[], None]) -> dict[str, float]:
     """Median iterations a second of each loop over `rounds` turns of `seconds` each, one after the other."""
     seen: dict[str, list[float]] = {name: [] for name in loops}
@@ -130,9 +162,11 @@ def main() -> None:
     images = prepared.train.images
     wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     loops = {loop.__name__: loop(images, prepared.shape, args.batch, device) for loop in (tutorial, engine)}
+    loops["floor"] = floor(prepared.shape, args.batch, device)
     found = rates(loops, args.rounds, args.seconds, wait)
     result = {f"{name}_it_s": round(rate, 1) for name, rate in found.items()}
     result["ratio"] = round(found["engine"] / found["tutorial"], 2)
+    result["of_floor"] = round(found["engine"] / found["floor"], 3)
     if args.json:
         print(json.dumps(result))
         return

@@ -19,7 +19,7 @@ from hypothesis import settings
 os.environ["OMP_NUM_THREADS"] = "1"
 
 # A first example may import a library for a second: that is no failure.
-settings.register_profile("project", deadline=None)
+settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("project")
 
 ROOT = Path(__file__).resolve().parents[1]
