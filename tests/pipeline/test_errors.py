@@ -4,8 +4,10 @@ import hashlib
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.conftest import Project
+from tests.pipeline.test_experiments import small_mnist
 
 # stage, parameters, what the line must say
 MISTAKES: list[tuple[str, dict[str, Any], list[str]]] = [
@@ -88,3 +90,32 @@ def test_a_missing_input_says_what_makes_it(finished: Project) -> None:
     done = finished.python("-m", "stages.train")
     assert done.returncode == 1
     assert "data/prepared.safetensors: no such file; `dvc repro`" in done.stderr
+
+
+def test_a_text_file_named_png_is_named_and_fatal_only_when_there_is_nothing_else(finished: Project) -> None:
+    folder = finished.path / "data/images"
+    (folder / "words.png").write_text("these are words")
+    finished.set(data__dataset="images")
+    output = finished.dvc("repro", status=255)
+    assert "prepare: none of the 1 pictures can be read; the first: data/images/words.png: " in output
+    assert "Traceback" not in output
+    for i in range(6):
+        Image.new("L", (9, 9), 40 * i).save(folder / f"{i}.png")
+    output = finished.dvc("repro", "prepare")
+    assert "prepare: left out, cannot be read: data/images/words.png: " in output
+    assert "1 left out" in output
+
+
+def test_a_truncated_idx_file_is_refused_and_the_earlier_data_come_back(finished: Project) -> None:
+    mirror = finished.path.parent / "mirror"
+    small_mnist(mirror)  # whole files in MNIST's format, but not MNIST's contents
+    finished.set(data__dataset="mnist", data__source="../mirror")
+    assert "train-images-idx3-ubyte.gz: damaged or not the published file" in finished.dvc("repro", status=255)
+    whole = (mirror / "train-images-idx3-ubyte.gz").read_bytes()
+    (mirror / "train-images-idx3-ubyte.gz").write_bytes(whole[: len(whole) // 2])
+    output = finished.dvc("repro", status=255)
+    assert "train-images-idx3-ubyte.gz: cut short or not a gzip file" in output
+    assert "Traceback" not in output
+    finished.git("checkout", "--quiet", "params.yaml")
+    finished.dvc("checkout")
+    assert finished.repro() == []
