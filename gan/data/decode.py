@@ -1,6 +1,5 @@
 """Turn a data set's own files into pictures with labels."""
 
-import gzip
 import json
 import warnings
 from collections.abc import Iterator
@@ -83,8 +82,7 @@ def _eight_bits(levels: NDArray[np.float64], mode: str) -> NDArray[np.uint8]:
 
 
 def _table(path: Path) -> NDArray[np.int64]:
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-        return np.loadtxt(file, delimiter=",").astype(np.int64)
+    return np.loadtxt(path, delimiter=",").astype(np.int64)
 
 
 def _torchvision(name: str, raw: Path) -> Iterator[tuple[str, Part]]:

@@ -47,6 +47,9 @@ _EMBEDDED = {
     ),
 }
 
+# data set -> its class in torchvision, which is also the name of the folder that the class reads
+_FAMILIES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
+
 _MNIST_SHA256 = {
     "train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte.gz": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -123,7 +126,7 @@ def _remote_files(name: str) -> list[RemoteFile]:
     if name == "cifar10":
         c = tv.CIFAR10
         return [RemoteFile(c.filename, (c.url.removesuffix(c.filename),), c.tgz_md5)]
-    family = {"mnist": tv.MNIST, "fashion-mnist": tv.FashionMNIST, "kmnist": tv.KMNIST}[name]
+    family = getattr(tv, _FAMILIES[name])
     known = _MNIST_SHA256 if name == "mnist" else {}
     return [RemoteFile(file, tuple(family.mirrors), md5, known.get(file)) for file, md5 in family.resources]
 
@@ -184,8 +187,7 @@ def _place(found: Path, file: RemoteFile, raw: Path, name: str) -> None:
     elif name == "cifar10":
         shutil.unpack_archive(found, raw, filter="data")
     else:
-        family = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}[name]
-        _unpack(found, raw / family / "raw" / Path(file.name).stem, file.unpacked_sha256)
+        _unpack(found, raw / _FAMILIES[name] / "raw" / Path(file.name).stem, file.unpacked_sha256)
 
 
 def _unpack(packed: Path, target: Path, sha256: str | None) -> None:
