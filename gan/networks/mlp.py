@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from math import prod
 
-from torch import Tensor, nn
-
-from gan.networks.layers import linear_of_two
+from torch import nn
 
 PictureShape = tuple[int, int, int]  # channels, height, width
 
@@ -38,12 +36,3 @@ class Discriminator(nn.Sequential):
         for inputs, outputs in zip([prod(shape), *widths], widths, strict=False):
             layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(slope, inplace=True)]
         super().__init__(*layers, nn.Linear([prod(shape), *widths][-1], 1))
-
-    def judge(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Logits [A + B, 1] of two batches in one pass; gradients reach `fake` but not `real`."""
-        _, first, *others = self.children()
-        assert isinstance(first, nn.Linear)
-        hidden = linear_of_two(first, real.flatten(1), fake.flatten(1))
-        for layer in others:
-            hidden = layer(hidden)
-        return hidden

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import torch
@@ -9,12 +10,14 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 STATISTICS_BATCH = 512
+EVERY = 8  # steps; an average over a thousand of them does not miss the rest, and reading all weights takes time
 
 
 class Average:
-    """Averaged weights of a network that goes on training: average ← β · average + (1 − β) · weights after each step.
+    """Averaged weights of a network that goes on training: average ← β · average + (1 − β) · weights.
 
-    β rises to `decay` as min(decay, (1 + t) / (10 + t)), so that the random first weights are soon forgotten.
+    β a step rises to `decay` as min(decay, (1 + t) / (10 + t)), so that the random first weights are soon forgotten.
+    The weights are looked at every EVERY steps, with the β of all of them, their product.
     Running statistics of BatchNorm belong to the weights that made them, not to an average of weights:
     `settled` computes them anew from a fixed set of inputs.
     """
@@ -26,10 +29,12 @@ class Average:
         self._weights = [parameter.detach() for parameter in self._averaged.parameters()]
 
     def update(self) -> None:
-        """Take the network's present weights into the average."""
-        # The first weights to arrive replace the random ones that the copy was made with.
-        beta = min(self._decay, (1 + self._steps) / (10 + self._steps)) if self._steps else 0.0
-        torch._foreach_lerp_(self._weights, self._current, 1 - beta)
+        """Take note of a step of the network."""
+        if self._steps % EVERY == 0:
+            # The first weights to arrive replace the random ones that the copy was made with.
+            since = range(self._steps - EVERY + 1, self._steps + 1)
+            beta = prod(min(self._decay, (1 + t) / (10 + t)) for t in since) if self._steps else 0.0
+            torch._foreach_lerp_(self._weights, self._current, 1 - beta)
         self._steps += 1
 
     def settled(self, inputs: Tensor) -> nn.Module:

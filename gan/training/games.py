@@ -10,9 +10,9 @@ from gan.networks.build import build_discriminator, build_generator
 from gan.networks.mlp import PictureShape
 from gan.networks.settings import ModelSettings
 from gan.sampling import draw_latents
-from gan.training.adam import Adam
 from gan.training.averaging import Average
 from gan.training.losses import LOSSES
+from gan.training.player import Player
 from gan.training.settings import TrainSettings
 
 PREVIEW_PICTURES = 25
@@ -62,48 +62,38 @@ class NoiseToImage:
             torch.manual_seed(train.seed)  # on the CPU, so that every device starts from the same weights
             self.generator = build_generator(model, shape).to(device)
             self.discriminator = build_discriminator(model, shape).to(device)
-        self._generator_parameters = list(self.generator.parameters())
-        self._discriminator_parameters = list(self.discriminator.parameters())
+        betas = (train.betas[0], train.betas[1])
+        self._players = [Player(network, train.lr, betas) for network in (self.generator, self.discriminator)]
+        self.average = Average(self.generator, train.ema) if train.ema > 0 else None
         self.loss = LOSSES[train.loss]()
         self.latent_dim = model.latent_dim
         self.noise = torch.Generator(device).manual_seed(train.seed)
-        betas = (train.betas[0], train.betas[1])
-        self.generator_optimizer = Adam(self._generator_parameters, train.lr, betas)
-        self.discriminator_optimizer = Adam(self._discriminator_parameters, train.lr, betas)
-        self.average = Average(self.generator, train.ema) if train.ema > 0 else None
         # Latents of their own seeds: drawing a frame leaves the noise of the training untouched.
         self._shown = draw_latents(PREVIEW_PICTURES, self.latent_dim, train.seed + 1).to(device)
         self._typical = draw_latents(STATISTICS_LATENTS, self.latent_dim, train.seed + 2).to(device)
 
     def step(self, batch: Tensor) -> Tensor:
-        count = len(batch)
+        count, (generator, discriminator) = len(batch), self._players
         latents = torch.randn(count, self.latent_dim, generator=self.noise, device=batch.device)
-        fakes = self.generator(latents)
-        judged = fakes.detach().requires_grad_()
-        logits = self.discriminator.judge(batch, judged)
-
-        answers = logits.detach().requires_grad_()
-        real, fake = answers.split(count)
-        generator_loss, discriminator_loss = self.loss.generator(fake), self.loss.discriminator(real, fake)
-        [of_discriminator] = torch.autograd.grad(discriminator_loss, answers, retain_graph=True)
-        [of_generator] = torch.autograd.grad(generator_loss, answers)
+        fakes, back_to_latents = generator.forward(latents)
+        logits, back_to_fakes = discriminator.forward(fakes, before=batch, wanted=True)
+        real, fake = logits.split(count)
+        slopes = self.loss.slopes(real, fake)
 
         # Where D is so sure that its derivative (nearly) underflows, a floor far below what D's weights can feel keeps
         # the quotient, and so G's gradient, exact.
-        upstream = of_discriminator[count:]
-        upstream.copy_(upstream.where(upstream.abs() > TINY, TINY))
-        *discriminator_gradients, to_fakes = torch.autograd.grad(
-            logits, [*self._discriminator_parameters, judged], of_discriminator
-        )
-        to_fakes.mul_((of_generator[count:] / upstream).view(-1, 1, 1, 1))
-        generator_gradients = torch.autograd.grad(fakes, self._generator_parameters, to_fakes)
-        self.generator_optimizer.step(generator_gradients)
-        self.discriminator_optimizer.step(discriminator_gradients)
+        by_fake = slopes.discriminator_by_fake
+        by_fake = by_fake.where(by_fake.abs() > TINY, TINY)
+        to_fakes = back_to_fakes(torch.cat([slopes.discriminator_by_real, by_fake]))
+        assert to_fakes is not None
+        scale = slopes.generator_by_fake / by_fake
+        back_to_latents(to_fakes.flatten(1).mul_(scale).view_as(fakes))
+        generator.step()
+        discriminator.step()
         if self.average is not None:
             self.average.update()
-        with torch.no_grad():
-            means = answers.sigmoid().view(2, count).mean(1)
-            return torch.stack([generator_loss, discriminator_loss, *means])
+        means = logits.sigmoid().view(2, count).mean(1)
+        return torch.cat([torch.stack([slopes.generator_loss, slopes.discriminator_loss]), means])
 
     @torch.no_grad()
     def preview(self) -> Tensor:
@@ -119,19 +109,14 @@ class NoiseToImage:
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "generator": self.generator.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "generator_optimizer": self.generator_optimizer.state_dict(),
-            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
+            "players": [player.state_dict() for player in self._players],
             "average": None if self.average is None else self.average.state_dict(),
             "noise": self.noise.get_state(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.generator.load_state_dict(state["generator"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        self.generator_optimizer.load_state_dict(state["generator_optimizer"])
-        self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
+        for player, one in zip(self._players, state["players"], strict=True):
+            player.load_state_dict(one)
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.noise.set_state(state["noise"].cpu())

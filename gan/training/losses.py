@@ -1,9 +1,20 @@
 """Losses of the two players, on logits. A loss knows no network and no optimizer."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 from torch.nn.functional import softplus
+
+
+class Slopes(NamedTuple):
+    """Both losses at given logits, and their derivatives by the logits [B, 1]."""
+
+    generator_loss: Tensor
+    discriminator_loss: Tensor
+    discriminator_by_real: Tensor
+    discriminator_by_fake: Tensor
+    generator_by_fake: Tensor
 
 
 class Loss(Protocol):
@@ -15,8 +26,15 @@ class Loss(Protocol):
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """The discriminator's loss."""
 
+    def slopes(self, real: Tensor, fake: Tensor) -> Slopes:
+        """Both losses and their derivatives, by autograd. Where a step is short, a loss may know them by heart."""
+        real, of_discriminator, of_generator = (x.detach().requires_grad_() for x in (real, fake, fake))
+        losses = self.generator(of_generator), self.discriminator(real, of_discriminator)
+        slopes = torch.autograd.grad(losses[0] + losses[1], (real, of_discriminator, of_generator))
+        return Slopes(losses[0].detach(), losses[1].detach(), *slopes)
 
-class NonSaturating:
+
+class NonSaturating(Loss):
     """The losses of Goodfellow et al. 2014, section 3, with D(x) = sigmoid(logit).
 
     Discriminator: −½ (E[log D(x)] + E[log(1 − D(G(z)))]). Generator: −E[log D(G(z))], which keeps a gradient
@@ -29,12 +47,24 @@ class NonSaturating:
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return (softplus(-real).mean() + softplus(fake).mean()) / 2
 
+    @torch.no_grad()
+    def slopes(self, real: Tensor, fake: Tensor) -> Slopes:
+        # The derivative of softplus(o) is sigmoid(o), that of softplus(−o) is −sigmoid(−o).
+        n = len(fake)
+        by_real, by_fake = torch.sigmoid(-real).mul_(-0.5 / n), torch.sigmoid(fake).mul_(0.5 / n)
+        return Slopes(
+            self.generator(fake), self.discriminator(real, fake), by_real, by_fake, torch.sigmoid(-fake).mul_(-1 / n)
+        )
 
-class Saturating(NonSaturating):
+
+class Saturating(Loss):
     """The minimax form: the generator minimises E[log(1 − D(G(z)))], whose gradient vanishes while D wins."""
 
     def generator(self, fake: Tensor) -> Tensor:
         return -softplus(fake).mean()
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        return NonSaturating().discriminator(real, fake)
 
 
 LOSSES: dict[str, type[Loss]] = {"non-saturating": NonSaturating, "saturating": Saturating}
