@@ -1,20 +1,26 @@
 """How fast is training? The tutorial's loop, this project's engine and the floor under both, in turn.
 
-    python -m benchmarks.training_speed [--json]
+    python -m benchmarks.training_speed [--json] [--mnist FOLDER]
 
 The floor is the step's matrix products at their shapes and one fused Adam pass over all parameters, and nothing else.
-It uses the prepared pictures, so run `dvc repro prepare` first. Both train the networks of ModelSettings' defaults with
-batches of 64. The machine should have nothing else to do: two busy thread pools slow each other many times over.
+Both train the networks of ModelSettings' defaults, with batches of 64, then of 256. Pictures: full MNIST if its four
+files are in FOLDER, or data/raw/; otherwise the prepared ones (`dvc repro prepare`). The machine should have nothing
+else to do: two busy thread pools slow each other many times over. As a shared machine's speed changes from second to
+second, the loops take short turns, and `ratio` and `of_floor` are medians over the turns' own ratios.
 """
 
 import argparse
+import gzip
 import json
+import resource
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
@@ -28,6 +34,7 @@ from gan.training.games import NoiseToImage
 from gan.training.settings import TrainSettings
 
 LATENT_DIM = 100
+Wait = Callable[[], None]
 
 
 class Pictures(Dataset[Tensor]):
@@ -132,47 +139,69 @@ def floor(shape: tuple[int, int, int], batch: int, device: torch.device) -> Iter
         yield
 
 
-def rates(loops: dict[str, Iterator[None]], rounds: int, seconds: float, wait: Callable[[], None]) -> dict[str, float]:
-    """Median iterations a second of each loop over `rounds` turns of `seconds` each, one after the other."""
-    seen: dict[str, list[float]] = {name: [] for name in loops}
+def rates(loops: dict[str, Iterator[None]], rounds: int, seconds: float, wait: Wait) -> list[dict[str, float]]:
+    """Iterations a second of each loop in each of `rounds` turns of `seconds`, one after the other."""
     for loop in loops.values():  # warm up
-        for _ in range(20):
+        for _ in range(30):
             next(loop)
-    for _ in range(rounds):
-        for name, loop in loops.items():
-            wait()
-            start, count = time.perf_counter(), 0
-            while time.perf_counter() - start < seconds:
-                for _ in range(10):
-                    next(loop)
-                count += 10
-            wait()
-            seen[name].append(count / (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in seen.items()}
+    return [{name: rate(loop, seconds, wait) for name, loop in loops.items()} for _ in range(rounds)]
+
+
+def rate(loop: Iterator[None], seconds: float, wait: Wait) -> float:
+    """Iterations a second of a loop over about `seconds`."""
+    wait()
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        for _ in range(5):
+            next(loop)
+        count += 5
+        wait()
+    return count / (time.perf_counter() - start)
+
+
+def measure(images: Tensor, batch: int, rounds: int, seconds: float, device: torch.device) -> dict[str, float]:
+    """The five figures for batches of that many pictures."""
+    channels, height, width = images.shape[1:]
+    shape = (channels, height, width)
+    loops = {loop.__name__: loop(images, shape, batch, device) for loop in (tutorial, engine)}
+    loops["floor"] = floor(shape, batch, device)
+    turns = rates(loops, rounds, seconds, torch.cuda.synchronize if device.type == "cuda" else lambda: None)
+    result = {f"{name}_it_s": round(statistics.median(turn[name] for turn in turns), 1) for name in loops}
+    result["ratio"] = round(statistics.median(turn["engine"] / turn["tutorial"] for turn in turns), 2)
+    result["of_floor"] = round(statistics.median(turn["engine"] / turn["floor"] for turn in turns), 3)
+    return result
+
+
+def pictures(mnist: Path | None) -> tuple[str, Tensor]:
+    """Full MNIST's training pictures if they are at hand, otherwise the prepared ones: name and uint8 [N, C, H, W]."""
+    for folder in (mnist, Path("data/raw")):
+        if folder and (found := sorted(folder.glob("train-images*idx3-ubyte*"))):
+            content = found[0].read_bytes()
+            content = gzip.decompress(content) if found[0].suffix == ".gz" else content
+            return "mnist", torch.from_numpy(np.frombuffer(content, np.uint8, offset=16).copy()).view(-1, 1, 28, 28)
+    prepared = Prepared.load(Path("data/prepared.safetensors"))
+    return prepared.about["dataset"]["name"], prepared.train.images
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--mnist", type=Path, help="a folder with MNIST's own files")
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each turn")
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=0.4, help="of each turn")
     args = parser.parse_args()
-    prepared, device = Prepared.load(Path("data/prepared.safetensors")), select_device()
-    images = prepared.train.images
-    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    loops = {loop.__name__: loop(images, prepared.shape, args.batch, device) for loop in (tutorial, engine)}
-    loops["floor"] = floor(prepared.shape, args.batch, device)
-    found = rates(loops, args.rounds, args.seconds, wait)
-    result = {f"{name}_it_s": round(rate, 1) for name, rate in found.items()}
-    result["ratio"] = round(found["engine"] / found["tutorial"], 2)
-    result["of_floor"] = round(found["engine"] / found["floor"], 3)
+    device, (name, images) = select_device(), pictures(args.mnist)
+    result: dict[str, Any] = measure(images, args.batch, args.rounds, args.seconds, device)
+    result["large_batch"] = {"batch": 4 * args.batch} | measure(images, 4 * args.batch, 10, args.seconds, device)
+    result["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     if args.json:
         print(json.dumps(result))
         return
-    print(f"{prepared.about['dataset']['name']}, batch {args.batch}, {device}, {torch.get_num_threads()} threads")
-    for name, value in result.items():
-        print(f"{name:<16}{value:>8}")
+    print(f"{name}, {device}, {torch.get_num_threads()} threads; peak memory {result['peak_memory_mb']} MB")
+    print(f"{'batch':<16}{args.batch:>8}{4 * args.batch:>8}")
+    for key in ("tutorial_it_s", "engine_it_s", "floor_it_s", "ratio", "of_floor"):
+        print(f"{key:<16}{result[key]:>8}{result['large_batch'][key]:>8}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,12 @@ class RuntimeSettings(Settings):
         "auto", description="where to compute; auto: a GPU if there is one"
     )
     threads: Literal["auto"] | Annotated[int, Field(ge=1)] = Field("auto", description="CPU threads; auto: one a core")
+    processes: int = Field(
+        1, ge=1, le=4096, description="processes that share each batch; on one machine, for several GPUs"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: matrix products in mixed precision, where the hardware has it; results differ"
+    )
     checkpoint_seconds: Number = Field(60, gt=0, description="seconds between two checkpoints of the training")
 
 
@@ -33,9 +39,9 @@ def select_device(name: str = "auto") -> "torch.device":
     return torch.device(name)
 
 
-def set_threads(threads: int | Literal["auto"]) -> None:
-    """Use that many CPU threads; `auto` leaves PyTorch's choice, one for each core."""
+def set_threads(threads: int | Literal["auto"], sharers: int = 1) -> None:
+    """Use that many CPU threads; `auto`: PyTorch's choice, one for each core, divided by `sharers` of the machine."""
     import torch
 
-    if threads != "auto":
-        torch.set_num_threads(threads)
+    if threads != "auto" or sharers > 1:
+        torch.set_num_threads(threads if threads != "auto" else max(1, torch.get_num_threads() // sharers))

@@ -25,6 +25,8 @@ def run(stage: Callable[[], None]) -> NoReturn:
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)  # a stage that exits with 0 would be recorded as complete
+    if os.environ.get("RANK", "0") != "0":  # one of several processes, of which the first speaks for all
+        sys.exit(0)
     seconds = time.perf_counter() - start
     # Seconds differ from run to run, so they must not be among the files that DVC compares.
     write_json(Path(f"reports/timings/{name}.json"), {"seconds": round(seconds, 2)})

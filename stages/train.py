@@ -1,10 +1,12 @@
 """Train the two networks on data/prepared.safetensors; goes on where an interrupted run of the same settings was."""
 
 import os
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from gan.data.prepared import Batches, Prepared
-from gan.files import write_json, write_text
+from gan.files import write_text
 from gan.networks.build import save_network
 from gan.networks.settings import ModelSettings
 from gan.networks.summary import describe_game
@@ -14,45 +16,48 @@ from gan.training.film import Film
 from gan.training.games import NoiseToImage
 from gan.training.loop import train
 from gan.training.settings import TrainSettings
+from gan.training.team import Team, launch
 from stages import HOME, run
+from stages.jobs import sharers
 from stages.params import section
 
 DATA, REPORTS = Path("data/prepared.safetensors"), Path("reports")
 
 
 def main() -> None:
-    with held(Path(".checkpoints/here"), "training in this folder"):  # two would mix their frames and models
-        train_and_save()
-
-
-def train_and_save() -> None:
-    model, settings = section("model", ModelSettings), section("train", TrainSettings)
     runtime = section("runtime", RuntimeSettings)
-    set_threads(runtime.threads)
-    device, prepared = select_device(runtime.device), Prepared.load(DATA)
-    game = NoiseToImage(model, settings, prepared.shape, device)
-    write_text(REPORTS / "networks.txt", describe_game(game.generator, game.discriminator, model.latent_dim))
-    batches = Batches(prepared.train.images.to(device), settings.batch_size, settings.seed)
+    if runtime.processes > 1 and "WORLD_SIZE" not in os.environ:
+        launch("stages.train", runtime.processes)
+        sys.exit()  # the first of them has said all there is to say
+    team = Team.join(select_device(runtime.device))
+    # Two trainings in a folder would mix their frames and models.
+    with held(Path(".checkpoints/here"), "training in this folder") if team.leads else nullcontext():
+        train_and_save(section("model", ModelSettings), section("train", TrainSettings), runtime, team)
+    team.leave()
 
-    identity = {"model": model.model_dump(), "train": settings.model_dump(exclude={"epochs"}), "device": device.type}
+
+def train_and_save(model: ModelSettings, settings: TrainSettings, runtime: RuntimeSettings, team: Team) -> None:
+    set_threads(runtime.threads, sharers())
+    device, prepared = select_device(runtime.device), Prepared.load(DATA)
+    game = NoiseToImage(model, settings, prepared.shape, device, team=team, precision=runtime.precision)
+    images = prepared.train.images.to(device)
+    batches = Batches(images, settings.batch_size, settings.seed, part=team.rank, parts=team.size)
+
+    machine = {"device": device.type, "processes": team.size, "precision": runtime.precision}
+    identity = {"model": model.model_dump(), "train": settings.model_dump(exclude={"epochs"}), **machine}
     folder = HOME / ".checkpoints" / fingerprint(identity, DATA, loaded_sources(Path.cwd()))
     queued = "DVC_EXP_NAME" in os.environ  # jobs of a sweep may share a run, such as one of fewer epochs: take turns
-    with held(folder, "training this very run", wait=queued):
-        film = Film(REPORTS / "frames", folder / "frames", settings.frame_every)
+    with held(folder, "training this very run", wait=queued) if team.leads else nullcontext():
+        film, checkpoints = Film(REPORTS / "frames", folder / "frames", settings.frame_every), Checkpoints(folder)
         seconds = runtime.checkpoint_seconds
-        result = train(game, batches, settings, Checkpoints(folder), film, checkpoint_seconds=seconds)
-
-    write_text(REPORTS / "history.tsv", result.history.table())
-    means = {name: round(mean, 6) for name, mean in result.history.epoch_means().items()}
-    done = {"epochs_done": settings.epochs, "iterations": result.history.step}
-    write_json(REPORTS / "metrics.json", {**done, **means})
-    trained = settings.model_dump(exclude={"frame_every", "log_every"})  # these two leave the weights as they are
-    facts = {**prepared.about, "train": trained}
-    for name, network in game.networks().items():
-        save_network(Path(f"models/{name}.safetensors"), network, name.split("_")[0], model, facts)
-    if result.rate:
-        write_json(REPORTS / "timings/rate.json", {"iterations_per_second": round(result.rate, 1)})
-        print(f"train: {result.history.step:,} iterations, {result.rate:.1f} it/s")
+        result = train(game, batches, settings, checkpoints, film, checkpoint_seconds=seconds, team=team)
+    if team.leads:
+        write_text(REPORTS / "networks.txt", describe_game(game.generator, game.discriminator, model.latent_dim))
+        result.history.save(REPORTS / "history.tsv", REPORTS / "metrics.json", settings.epochs)
+        for name, network in game.networks().items():
+            facts = {**prepared.about, "train": settings.facts(), "precision": runtime.precision}
+            save_network(Path(f"models/{name}.safetensors"), network, name.split("_")[0], model, facts)
+        result.report(REPORTS / "timings/rate.json")
 
 
 if __name__ == "__main__":

@@ -51,11 +51,15 @@ class Batches:
     anew, that is another picture every time. Raises UserError if there is not even one batch.
 
     The order of an epoch depends on the seed and the epoch alone, so that training can go on from any place in it.
+    Of `parts` processes that share each batch, this one takes the rows of its `part`; a last batch that has not two
+    pictures for each is left out.
     """
 
     images: Tensor
     batch_size: int
     seed: int
+    part: int = 0
+    parts: int = 1
 
     def __post_init__(self) -> None:
         if len(self) == 0:
@@ -64,15 +68,20 @@ class Batches:
     def __len__(self) -> int:
         """Batches an epoch."""
         whole, rest = divmod(len(self.images), self.batch_size)
-        return whole + (rest > 1)
+        return whole + (rest >= 2 * self.parts)
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[Tensor]:
-        """Batches of epoch `number` (from 0) after the first `skip`: float32 [B, C, H, W] in [-1, 1]."""
+        """Batches, or this process's part, of epoch `number` (from 0) after `skip`: float32 [B, C, H, W] in [-1, 1]."""
         # NumPy mixes both numbers into its seed; PyTorch would keep the low 32 bits of one.
         order = torch.from_numpy(np.random.default_rng([self.seed, number]).permutation(len(self.images)))
         order = order.to(self.images.device)
         for i in range(skip, len(self)):
-            yield scaled(self.images[order[i * self.batch_size : (i + 1) * self.batch_size]])
+            rows = order[i * self.batch_size : (i + 1) * self.batch_size]
+            yield scaled(self.images[rows.tensor_split(self.parts)[self.part] if self.parts > 1 else rows])
+
+    def rows(self, iteration: int) -> int:
+        """Pictures in the whole batch of an iteration, counted from 0."""
+        return min(self.batch_size, len(self.images) - iteration % len(self) * self.batch_size)
 
 
 def scaled(images: Tensor) -> Tensor:

@@ -64,8 +64,6 @@ class Checkpoints:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for torn in folder.glob(".step-*.partial.pt"):  # of a process that was killed while it wrote
-            torn.unlink()
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:
         """Write the state after `step` iterations, and remove those before it but the newest of them."""
@@ -85,6 +83,8 @@ class Checkpoints:
 
     def load(self, last_step: int) -> dict[str, Any] | None:
         """The newest whole state of at most `last_step` iterations, or None. Damaged files are named and set aside."""
+        for torn in self.folder.glob(".step-*.partial.pt"):  # of a process that was killed while it wrote
+            torn.unlink()
         for path in self._paths(last_step):
             try:
                 with zipfile.ZipFile(path) as archive:

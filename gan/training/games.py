@@ -14,6 +14,7 @@ from gan.training.averaging import Average
 from gan.training.losses import LOSSES
 from gan.training.player import Player
 from gan.training.settings import TrainSettings
+from gan.training.team import ALONE, Team
 
 PREVIEW_PICTURES = 25
 STATISTICS_LATENTS = 2048
@@ -27,8 +28,11 @@ class Game(Protocol):
     def scalars(self) -> tuple[str, ...]:
         """Names of the values of a step."""
 
-    def step(self, batch: Tensor) -> Tensor:
-        """One step of every player on a batch in [-1, 1]; returns their values, on the device."""
+    def step(self, batch: Tensor, rows: int | None = None) -> Tensor:
+        """One step of every player on a batch in [-1, 1]; returns their values, on the device.
+
+        `rows`: pictures in the whole batch, where the batch given is this process's part of it.
+        """
 
     def preview(self) -> Tensor:
         """The same pictures at every call but for what the networks have learned: [25, C, H, W] in [-1, 1]."""
@@ -56,14 +60,25 @@ class NoiseToImage:
     scalars = ("generator_loss", "discriminator_loss", "d_real", "d_fake")
 
     def __init__(
-        self, model: ModelSettings, train: TrainSettings, shape: PictureShape, device: torch.device | str = "cpu"
+        self,
+        model: ModelSettings,
+        train: TrainSettings,
+        shape: PictureShape,
+        device: torch.device | str = "cpu",
+        *,
+        team: Team = ALONE,
+        precision: str = "float32",
     ) -> None:
+        self.team = team
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(train.seed)  # on the CPU, so that every device starts from the same weights
             self.generator = build_generator(model, shape).to(device)
             self.discriminator = build_discriminator(model, shape).to(device)
+        if self.team.size > 1 and torch.device(device).type == "cuda":  # there is none for the CPU
+            self.generator = nn.SyncBatchNorm.convert_sync_batchnorm(self.generator)
         betas = (train.betas[0], train.betas[1])
-        self._players = [Player(network, train.lr, betas) for network in (self.generator, self.discriminator)]
+        networks = (self.generator, self.discriminator)
+        self._players = [Player(network, train.lr, betas, bfloat16=precision == "bfloat16") for network in networks]
         self.average = Average(self.generator, train.ema) if train.ema > 0 else None
         self.loss = LOSSES[train.loss]()
         self.latent_dim = model.latent_dim
@@ -72,10 +87,11 @@ class NoiseToImage:
         self._shown = draw_latents(PREVIEW_PICTURES, self.latent_dim, train.seed + 1).to(device)
         self._typical = draw_latents(STATISTICS_LATENTS, self.latent_dim, train.seed + 2).to(device)
 
-    def step(self, batch: Tensor) -> Tensor:
+    def step(self, batch: Tensor, rows: int | None = None) -> Tensor:
         count, (generator, discriminator) = len(batch), self._players
-        latents = torch.randn(count, self.latent_dim, generator=self.noise, device=batch.device)
-        fakes, back_to_latents = generator.forward(latents)
+        # All processes draw the noise of the whole batch, so that how many they are makes no difference.
+        latents = torch.randn(rows or count, self.latent_dim, generator=self.noise, device=batch.device)
+        fakes, back_to_latents = generator.forward(self.team.part(latents))
         logits, back_to_fakes = discriminator.forward(fakes, before=batch, wanted=True)
         real, fake = logits.split(count)
         slopes = self.loss.slopes(real, fake)
@@ -88,12 +104,15 @@ class NoiseToImage:
         assert to_fakes is not None
         scale = slopes.generator_by_fake / by_fake
         back_to_latents(to_fakes.flatten(1).mul_(scale).view_as(fakes))
-        generator.step()
-        discriminator.step()
+        for player in self._players:
+            self.team.average(player.flat.gradients, count / (rows or count))
+            player.step()
         if self.average is not None:
             self.average.update()
         means = logits.sigmoid().view(2, count).mean(1)
-        return torch.cat([torch.stack([slopes.generator_loss, slopes.discriminator_loss]), means])
+        values = torch.cat([torch.stack([slopes.generator_loss, slopes.discriminator_loss]), means])
+        self.team.average(values, count / (rows or count))
+        return values
 
     @torch.no_grad()
     def preview(self) -> Tensor:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gan.files import write_json, write_text
 from gan.settings import UserError
 
 
@@ -64,6 +66,12 @@ class History:
         """Means over the present epoch so far, or over the last one at its end."""
         done = self.step % self.per_epoch or self.per_epoch
         return dict(zip(self.names, (self._epoch / done).tolist(), strict=True))
+
+    def save(self, table: Path, metrics: Path, epochs: int) -> None:
+        """Write the table, and as metrics (JSON) the means of the last of the `epochs`."""
+        write_text(table, self.table())
+        means = {name: round(mean, 6) for name, mean in self.epoch_means().items()}
+        write_json(metrics, {"epochs_done": epochs, "iterations": self.step, **means})
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that `load_state_dict` needs."""

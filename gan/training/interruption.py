@@ -6,10 +6,14 @@ from typing import Self
 
 
 class Interruption:
-    """While entered, the first SIGINT or SIGTERM sets `wanted`; a second one stops the process as usual."""
+    """While entered, the first SIGINT or SIGTERM sets `wanted`; a second one stops the process as usual.
 
-    def __init__(self) -> None:
-        self.wanted = False
+    If `patient`, it does not: processes that were started together get a signal from the terminal and one from who
+    started them.
+    """
+
+    def __init__(self, *, patient: bool = False) -> None:
+        self.wanted, self._patient = False, patient
         self._before: dict[int, signal.Handlers | object] = {}
 
     def __enter__(self) -> Self:
@@ -24,6 +28,6 @@ class Interruption:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
-        if self.wanted:
+        if self.wanted and not self._patient:
             raise KeyboardInterrupt
         self.wanted = True

@@ -3,11 +3,14 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gan.data.prepared import Batches
+from gan.files import write_json
 from gan.training.checkpoint import Checkpoints
 from gan.training.film import Film
 from gan.training.games import Game
@@ -15,6 +18,7 @@ from gan.training.history import History
 from gan.training.interruption import Interruption
 from gan.training.progress import Progress
 from gan.training.settings import TrainSettings
+from gan.training.team import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,12 @@ class Result:
 
     history: History
     rate: float
+
+    def report(self, path: Path) -> None:
+        """Write the rate to `path` as JSON and print it, if there was anything left to do."""
+        if self.rate:
+            write_json(path, {"iterations_per_second": round(self.rate, 1)})
+            print(f"train: {self.history.step:,} iterations, {self.rate:.1f} it/s")
 
 
 def train(
@@ -33,41 +43,56 @@ def train(
     film: Film,
     *,
     checkpoint_seconds: float,
+    team: Team = ALONE,
 ) -> Result:
     """Train `game` for settings.epochs passes over `batches`, going on from the newest of its `checkpoints`.
 
     The film gets a frame every settings.frame_every iterations, the first included, and one of the last.
     SIGINT and SIGTERM save a checkpoint and raise KeyboardInterrupt; losses that are not finite raise UserError.
+    All processes of a team call this; its leader alone reads and writes files.
     """
+    last = settings.epochs * len(batches)
     history = History(game.scalars, settings.log_every, len(batches))
-    _resume(game, history, batches, checkpoints, last=settings.epochs * len(batches))
-    film.rewind(history.step)
+    state = team.from_leader(checkpoints.load(last) if team.leads else None)
+    if state is not None:
+        game.load_state_dict(state["game"])
+        history.load_state_dict(state["history"], batches.images.device)
+    if team.leads:
+        film.rewind(history.step)
+        _say(state, history, last)
     first = history.step
-    progress, saved = Progress(first, settings.epochs * len(batches)), time.perf_counter()
+    progress, saved = Progress(first, last, quiet=not team.leads), time.perf_counter()
 
     def save() -> None:
         history.check()
-        state = {"history": history.state_dict(), "game": game.state_dict(), "threads": torch.get_num_threads()}
-        checkpoints.save(history.step, state)
+        if team.leads:
+            state = {"history": history.state_dict(), "game": game.state_dict(), "threads": torch.get_num_threads()}
+            checkpoints.save(history.step, state)
 
-    with Interruption() as interruption:
+    def draw(epoch: int, iteration: int) -> None:
+        if team.leads:
+            film.add(epoch, iteration, game.preview())
+
+    with Interruption(patient=team.size > 1) as interruption:
         for epoch, batch in _remaining(batches, history.step, settings.epochs):
             iteration = history.step
-            history.add(game.step(batch))
+            history.add(game.step(batch, batches.rows(iteration)))
             if film.wants(iteration):
-                film.add(epoch, iteration, game.preview())
+                draw(epoch, iteration)
             progress.show(history, settings.epochs)
-            if interruption.wanted or time.perf_counter() - saved > checkpoint_seconds:
+            stop = iteration % team.ask_every == 0 and team.any(interruption.wanted)
+            if stop or time.perf_counter() - saved > checkpoint_seconds:
                 save()
                 saved = time.perf_counter()
-            if interruption.wanted:
+            if stop:
+                team.any(False)  # wait until all is written: the first process to leave takes the others with it
                 raise KeyboardInterrupt
         seconds = progress.close(history.step)
         if history.step > first:
             save()
         if not film.wants(history.step - 1):
-            film.add(settings.epochs - 1, history.step - 1, game.preview())
-        if interruption.wanted:  # all is saved, but who asked to stop does not want the stages after this one
+            draw(settings.epochs - 1, history.step - 1)
+        if team.any(interruption.wanted):  # all is saved, but who asked to stop does not want the stages after this one
             raise KeyboardInterrupt
     return Result(history, (history.step - first) / seconds)
 
@@ -79,19 +104,17 @@ def _remaining(batches: Batches, done: int, epochs: int) -> Iterator[tuple[int, 
             yield epoch, batch
 
 
-def _resume(game: Game, history: History, batches: Batches, checkpoints: Checkpoints, last: int) -> None:
-    state = checkpoints.load(last)
+def _say(state: dict[str, Any] | None, history: History, last: int) -> None:
+    """Tell where a run goes on."""
     if state is None:
         return
-    game.load_state_dict(state["game"])
-    history.load_state_dict(state["history"], batches.images.device)
     if state["threads"] != torch.get_num_threads():
         print(
             f"train: the checkpoint was made with {state['threads']} CPU threads, this goes on with "
             f"{torch.get_num_threads()}: the result will differ in rounding from that of a run without a stop"
         )
     if history.step == last:
-        print(f"train: this very run was finished before; its {last:,} iterations are kept in {checkpoints.folder}")
+        print(f"train: this very run was finished before; its {last:,} iterations are kept")
     else:
-        epoch = history.step // len(batches) + 1
+        epoch = history.step // history.per_epoch + 1
         print(f"train: resumed at epoch {epoch}, iteration {history.step:,}", flush=True)

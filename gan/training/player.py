@@ -19,11 +19,12 @@ class Player:
     A perceptron on the CPU takes the written-out passes of Chain; other networks, and autocast, those of autograd.
     """
 
-    def __init__(self, network: nn.Module, lr: float, betas: tuple[float, float]) -> None:
-        self.network = network
+    def __init__(self, network: nn.Module, lr: float, betas: tuple[float, float], *, bfloat16: bool = False) -> None:
+        """With `bfloat16`, matrix products and convolutions are made in that type (autocast); weights stay float32."""
+        self.network, self._bfloat16 = network, bfloat16
         self.flat = Flat(network)
         self.optimizer = Adam(list(network.parameters()), lr, betas)
-        self._chain = Chain(network, self.flat.views) if Chain.fits(network) else None
+        self._chain = Chain(network, self.flat.views) if Chain.fits(network) and not bfloat16 else None
 
     def forward(self, x: Tensor, *, before: Tensor | None = None, wanted: bool = False) -> tuple[Tensor, Back]:
         """The network's output for the batch [before; x], and the way back.
@@ -31,12 +32,13 @@ class Player:
         The way back takes the gradient of the output, once, and writes the parameters' gradients; if `wanted` it
         returns the gradient of x, else None.
         """
-        if self._chain is not None and not torch.is_autocast_enabled(x.device.type):
+        if self._chain is not None:
             chain, skip = self._chain, 0 if before is None else len(before)
             output, tape = chain.run(x, before)
             return output, lambda g: chain.run_back(tape, g, skip, wanted)
         x = x.detach().requires_grad_(wanted)
-        answer = self.network(x if before is None else torch.cat([before, x]))
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
+            answer = self.network(x if before is None else torch.cat([before, x])).float()
 
         def back(g: Tensor) -> Tensor | None:
             gradients = torch.autograd.grad(answer, [*self.network.parameters(), *([x] if wanted else [])], g)

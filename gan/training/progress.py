@@ -13,15 +13,15 @@ PRINT_SECONDS = 30.0
 class Progress:
     """A tqdm bar with the running means of the epoch; where there is no terminal, a line now and then."""
 
-    def __init__(self, first: int, last: int) -> None:
-        self._first, self._last = first, last
+    def __init__(self, first: int, last: int, *, quiet: bool = False) -> None:
+        self._first, self._last, self._quiet = first, last, quiet
         self._started = self._shown = self._printed = time.perf_counter()
-        self._bar = tqdm(total=last, initial=first, unit="it", disable=None, smoothing=0.05)
+        self._bar = tqdm(total=last, initial=first, unit="it", disable=quiet or None, smoothing=0.05)
 
     def show(self, history: History, epochs: int) -> None:
         """Bring the line up to date, if it is time to."""
         now = time.perf_counter()
-        if now - self._shown < SHOW_SECONDS:
+        if self._quiet or now - self._shown < SHOW_SECONDS:
             return
         self._shown, step = now, history.step
         if self._bar.disable and now - self._printed < PRINT_SECONDS:

@@ -1,6 +1,6 @@
 """The settings of a training run."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -27,3 +27,7 @@ class TrainSettings(Settings):
     )
     frame_every: int = Field(400, ge=1, description="iterations between two frames of the film")
     log_every: int = Field(100, ge=1, description="iterations that a row of the history is the mean of")
+
+    def facts(self) -> dict[str, Any]:
+        """What a model's file says of its training: all but what leaves the weights as they are."""
+        return self.model_dump(exclude={"frame_every", "log_every"})

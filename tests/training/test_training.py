@@ -151,11 +151,11 @@ def test_a_run_that_is_killed_at_any_iteration_ends_as_if_it_had_not_been(second
         if stop_after is not None:
             real_step, taken = game.step, [0]
 
-            def step(batch: torch.Tensor) -> torch.Tensor:
+            def step(batch: torch.Tensor, rows: int | None = None) -> torch.Tensor:
                 taken[0] += 1
                 if taken[0] > stop_after:
                     raise KeyboardInterrupt  # as hard as SIGKILL: nothing is written now
-                return real_step(batch)
+                return real_step(batch, rows)
 
             game.step = step  # type: ignore[method-assign]
         result = train(game, batches, settings, checkpoints, film, checkpoint_seconds=seconds)

@@ -1,0 +1,92 @@
+"""How does the cost of training grow with the batch, the pictures, the data set, the noise and the networks?
+
+    python -m benchmarks.growth
+
+One process a row, on random pictures. Memory is what the process has for itself at most; the pictures, memory-mapped,
+are the operating system's to keep or to drop, and stand in a column of their own. `bytes a picture` is disk read.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.training_speed import rate
+from gan.data.prepared import Batches
+from gan.files import load_tensors, save_tensors
+from gan.networks.settings import ModelSettings
+from gan.training.games import NoiseToImage
+from gan.training.settings import TrainSettings
+
+WIDE = {"generator_widths": [256, 512, 1024, 2048], "discriminator_widths": [1024, 512]}
+ROWS: list[dict[str, Any]] = [
+    {},
+    *({"batch": batch} for batch in (16, 256, 1024)),
+    *({"side": side} for side in (64, 128)),
+    *({"count": count} for count in (60_000, 1_000_000)),
+    *({"model": {"latent_dim": latent_dim}} for latent_dim in (10, 1000)),
+    {"model": WIDE},
+]
+
+
+def measure(folder: Path, seconds: float, batch: int = 64, side: int = 28, count: int = 5_000, **more: Any) -> None:
+    """Train on `count` pictures in a file for some seconds and print what it took, as JSON."""
+    model, path = ModelSettings(**more.get("model", {})), folder / f"{side}-{count}.safetensors"
+    images = load_tensors(path)["images"]
+    before = memory()["RssAnon"]
+    game, batches = NoiseToImage(model, TrainSettings(), (1, side, side)), Batches(images, batch, 0)
+
+    def iterations() -> Any:
+        for epoch in range(10**9):
+            for real in batches.epoch(epoch):
+                yield game.step(real)
+
+    loop = iterations()
+    for _ in range(20):
+        next(loop)
+    it_s, now = rate(loop, seconds, lambda: None), memory()
+    print(json.dumps({"it_s": it_s, "own": now["RssAnon"], "grown": now["RssAnon"] - before, "file": now["RssFile"]}))
+
+
+def memory() -> dict[str, int]:
+    """MB of this process's own and of files that it has mapped."""
+    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Rss"))
+    return {name.rstrip(":"): int(kilobytes) // 1024 for name, kilobytes, _ in lines}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=6.0, help="of each row")
+    parser.add_argument("--row", nargs=2, help=argparse.SUPPRESS)  # a row's own process: folder, settings
+    args = parser.parse_args()
+    if args.row:
+        measure(Path(args.row[0]), args.seconds, **json.loads(args.row[1]))
+        return
+    print(f"{'':<44}{'it/s':>8}{'pictures/s':>12}{'own MB':>8}{'of files':>10}")
+    with tempfile.TemporaryDirectory() as folder:
+        for row in ROWS:
+            side, count = row.get("side", 28), row.get("count", 5_000)
+            path = Path(folder) / f"{side}-{count}.safetensors"
+            if not path.exists():
+                random = torch.randint(0, 256, (count, 1, side, side), dtype=torch.uint8)
+                save_tensors(path, {"images": random}, {})
+            command = [sys.executable, "-m", "benchmarks.growth", "--row", folder, json.dumps(row)]
+            command += ["--seconds", str(args.seconds)]
+            found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            name = ", ".join(f"{key} {value}" for key, value in row.items()) or "batch 64, side 28, 5,000 pictures"
+            name = (
+                "twice as wide"
+                if row.get("model") == WIDE
+                else name.replace("model {'latent_dim': ", "latent_dim ").rstrip("}")
+            )
+            rate_of = found["it_s"] * row.get("batch", 64)
+            print(f"{name:<44}{found['it_s']:>8.1f}{rate_of:>12,.0f}{found['own']:>8}{found['file']:>10}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Several processes, on one machine or many, that train one model together."""
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from gan.settings import UserError
+
+
+@dataclass(frozen=True)
+class Team:
+    """A process's place among `size` of them. Each works on its part of every batch; one process is a team, too."""
+
+    rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def join(cls, device: torch.device) -> "Team":
+        """The team that torchrun has started this process for, or one of its own."""
+        if "WORLD_SIZE" not in os.environ or not dist.is_available():
+            return cls()
+        if device.type == "cuda":
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        return cls(dist.get_rank(), dist.get_world_size())
+
+    @property
+    def ask_every(self) -> int:
+        """Iterations between two questions of `any`, each of which costs a message to all."""
+        return 1 if self.size == 1 else 10
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is this process that writes and prints."""
+        return self.rank == 0
+
+    def part(self, rows: Tensor) -> Tensor:
+        """The rows that are this process's."""
+        return rows if self.size == 1 else rows.tensor_split(self.size)[self.rank]
+
+    def average(self, tensor: Tensor, share: float) -> None:
+        """Replace `tensor` by its mean over the processes, each weighing as its `share` of the batch says."""
+        if self.size > 1:
+            dist.all_reduce(tensor.mul_(share))
+
+    def any(self, wish: bool) -> bool:
+        """Whether any process has this wish. All must ask."""
+        if self.size == 1:
+            return wish
+        backend = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        count = torch.tensor(int(wish), device=backend)
+        dist.all_reduce(count)
+        return bool(count)
+
+    def from_leader(self, value: Any) -> Any:
+        """The leader's value, for all. Only the leader needs to have one."""
+        values = [value]
+        if self.size > 1:
+            dist.broadcast_object_list(values)
+        return values[0]
+
+    def leave(self) -> None:
+        """End working together."""
+        if dist.is_available() and dist.is_initialized():
+            dist.destroy_process_group()
+
+
+ALONE = Team()
+
+
+def launch(module: str, processes: int) -> None:
+    """Run `python -m module` in so many processes of this machine, as `torchrun --standalone` does.
+
+    Raises UserError if one of them fails (it has said why), KeyboardInterrupt if they were asked to stop.
+    """
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        run_id=str(os.getpid()),
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        monitor_interval=0.1,
+    )
+    try:
+        elastic_launch(config, sys.executable)("-m", module)
+    except (SignalException, KeyboardInterrupt):
+        raise KeyboardInterrupt from None
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        if failure.exitcode == 130:
+            raise KeyboardInterrupt from None
+        raise UserError(f"process {rank} of {processes} ended with status {failure.exitcode}; see above") from None
