@@ -1,6 +1,7 @@
 # make run    set up .venv and run the pipeline (again: only what changed)
 # make test   lint, types, tests
 # make bench  speed of the training against the tutorial's loop
+# make doctor repair what a killed dvc leaves behind
 # make clean  remove checkpoints and downloads
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ READY := $(VENV)/.ready
 # The stages call `python`: that of the environment.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: run test setup lint bench clean
+.PHONY: run test setup lint bench doctor clean
 
 run: $(READY)
 	@$(VENV)/bin/dvc repro
@@ -34,6 +35,9 @@ $(READY): requirements.txt constraints.txt
 bench: $(READY)
 	@$(VENV)/bin/dvc repro --quiet prepare
 	@$(VENV)/bin/python -m benchmarks.training_speed
+
+doctor: $(READY)
+	@$(VENV)/bin/python -m stages.doctor
 
 # What outlives a run: checkpoints and downloads. Results stay; the next training starts afresh.
 clean:

@@ -74,12 +74,12 @@ class NoiseToImage:
             torch.manual_seed(train.seed)  # on the CPU, so that every device starts from the same weights
             self.generator = build_generator(model, shape).to(device)
             self.discriminator = build_discriminator(model, shape).to(device)
-        if self.team.size > 1 and torch.device(device).type == "cuda":  # there is none for the CPU
-            self.generator = nn.SyncBatchNorm.convert_sync_batchnorm(self.generator)
         betas = (train.betas[0], train.betas[1])
         networks = (self.generator, self.discriminator)
         self._players = [Player(network, train.lr, betas, bfloat16=precision == "bfloat16") for network in networks]
         self.average = Average(self.generator, train.ema) if train.ema > 0 else None
+        if team.size > 1 and torch.device(device).type == "cuda":  # PyTorch has none for the CPU
+            nn.SyncBatchNorm.convert_sync_batchnorm(self.generator)  # in place, after the average has taken its copy
         self.loss = LOSSES[train.loss]()
         self.latent_dim = model.latent_dim
         self.noise = torch.Generator(device).manual_seed(train.seed)

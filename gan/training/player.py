@@ -38,7 +38,8 @@ class Player:
             return output, lambda g: chain.run_back(tape, g, skip, wanted)
         x = x.detach().requires_grad_(wanted)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
-            answer = self.network(x if before is None else torch.cat([before, x])).float()
+            answer = self.network(x if before is None else torch.cat([before, x]))
+        answer = answer.float() if self._bfloat16 else answer
 
         def back(g: Tensor) -> Tensor | None:
             gradients = torch.autograd.grad(answer, [*self.network.parameters(), *([x] if wanted else [])], g)

@@ -12,8 +12,10 @@ from gan.networks.settings import ModelSettings
 from gan.training.adam import Adam
 from gan.training.chain import Chain
 from gan.training.flat import ALIGNMENT, Flat
+from gan.training.games import NoiseToImage
 from gan.training.losses import LOSSES, Loss
 from gan.training.player import Player
+from gan.training.settings import TrainSettings
 
 # Weights large enough to be shared out among cores, and ones that are not, or cannot be evenly.
 WIDTHS = ModelSettings(generator_widths=[96, 770, 384, 5], discriminator_widths=[384, 96, 7])
@@ -98,3 +100,12 @@ def test_the_slopes_of_a_loss_are_its_derivatives(name: str) -> None:
     ours, by_autograd = LOSSES[name]().slopes(real, fake), Loss.slopes(LOSSES[name](), real, fake)
     for mine, theirs in zip(ours, by_autograd, strict=True):
         torch.testing.assert_close(mine, theirs)
+
+
+def test_mixed_precision_trains_what_single_precision_does_but_for_its_rounding() -> None:
+    batch = torch.rand(64, 1, 28, 28) * 2 - 1
+    games = [NoiseToImage(ModelSettings(), TrainSettings(), (1, 28, 28), precision=p) for p in ("float32", "bfloat16")]
+    single, mixed = (torch.stack([game.step(batch) for _ in range(5)]) for game in games)
+    assert mixed.dtype == torch.float32
+    assert not mixed.equal(single)
+    torch.testing.assert_close(mixed, single, atol=0.02, rtol=0.02)
