@@ -23,6 +23,9 @@ _ABOUT = "about"
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` to write to; rename it to `path` when all went well, remove it when not."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{path.stem}.*.partial{path.suffix}") if os.name == "posix" else ():
+        if not _alive(left.name.removeprefix(f".{path.stem}.").split(".")[0]):
+            left.unlink(missing_ok=True)  # by a process that was killed while it wrote
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield temporary
@@ -31,6 +34,17 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _alive(pid: str) -> bool:
+    """Whether there is a process of that number, or no telling."""
+    try:
+        os.kill(int(pid), 0)  # sends nothing
+    except (ProcessLookupError, ValueError):
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,7 +1,6 @@
 """Train the two networks on data/prepared.safetensors; goes on where an interrupted run of the same settings was."""
 
 import os
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -25,14 +24,14 @@ DATA, REPORTS = Path("data/prepared.safetensors"), Path("reports")
 
 
 def main() -> None:
-    runtime = section("runtime", RuntimeSettings)
+    sections = section("model", ModelSettings), section("train", TrainSettings), section("runtime", RuntimeSettings)
+    runtime = sections[-1]
     if runtime.processes > 1 and "WORLD_SIZE" not in os.environ:
         launch("stages.train", runtime.processes)
-        sys.exit()  # the first of them has said all there is to say
     team = Team.join(select_device(runtime.device))
     # Two trainings in a folder would mix their frames and models.
     with held(Path(".checkpoints/here"), "training in this folder") if team.leads else nullcontext():
-        train_and_save(section("model", ModelSettings), section("train", TrainSettings), runtime, team)
+        train_and_save(*sections, team)
     team.leave()
 
 
@@ -40,17 +39,14 @@ def train_and_save(model: ModelSettings, settings: TrainSettings, runtime: Runti
     set_threads(runtime.threads, sharers())
     device, prepared = select_device(runtime.device), Prepared.load(DATA)
     game = NoiseToImage(model, settings, prepared.shape, device, team=team, precision=runtime.precision)
-    images = prepared.train.images.to(device)
-    batches = Batches(images, settings.batch_size, settings.seed, part=team.rank, parts=team.size)
-
+    batches = Batches(prepared.train.images.to(device), settings.batch_size, settings.seed, team.rank, team.size)
     machine = {"device": device.type, "processes": team.size, "precision": runtime.precision}
     identity = {"model": model.model_dump(), "train": settings.model_dump(exclude={"epochs"}), **machine}
     folder = HOME / ".checkpoints" / fingerprint(identity, DATA, loaded_sources(Path.cwd()))
     queued = "DVC_EXP_NAME" in os.environ  # jobs of a sweep may share a run, such as one of fewer epochs: take turns
     with held(folder, "training this very run", wait=queued) if team.leads else nullcontext():
-        film, checkpoints = Film(REPORTS / "frames", folder / "frames", settings.frame_every), Checkpoints(folder)
-        seconds = runtime.checkpoint_seconds
-        result = train(game, batches, settings, checkpoints, film, checkpoint_seconds=seconds, team=team)
+        film = Film(REPORTS / "frames", folder / "frames", settings.frame_every)
+        result = train(game, batches, settings, Checkpoints(folder, runtime.checkpoint_seconds), film, team=team)
     if team.leads:
         write_text(REPORTS / "networks.txt", describe_game(game.generator, game.discriminator, model.latent_dim))
         result.history.save(REPORTS / "history.tsv", REPORTS / "metrics.json", settings.epochs)

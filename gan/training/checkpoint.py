@@ -62,8 +62,9 @@ def held(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
 class Checkpoints:
     """The checkpoints of one run, in a folder of its own that one process at a time holds."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, seconds: float = 60) -> None:
+        """`seconds`: time between two of them."""
+        self.folder, self.seconds = folder, seconds
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:
         """Write the state after `step` iterations, and remove those before it but the newest of them."""

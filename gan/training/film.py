@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan.figures.grids import grid, save_png, to_uint8
+from gan.files import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,4 +51,5 @@ class Film:
         path = self.out / frame_name(epoch, step)
         save_png(grid(to_uint8(pictures), COLUMNS), path)
         if self.wants(step):  # the last frame of a run that may be extended later is not one of the longer run's
-            shutil.copyfile(path, self.kept / path.name)
+            with replacing(self.kept / path.name) as temporary:
+                shutil.copyfile(path, temporary)

@@ -42,7 +42,6 @@ def train(
     checkpoints: Checkpoints,
     film: Film,
     *,
-    checkpoint_seconds: float,
     team: Team = ALONE,
 ) -> Result:
     """Train `game` for settings.epochs passes over `batches`, going on from the newest of its `checkpoints`.
@@ -81,7 +80,7 @@ def train(
                 draw(epoch, iteration)
             progress.show(history, settings.epochs)
             stop = iteration % team.ask_every == 0 and team.any(interruption.wanted)
-            if stop or time.perf_counter() - saved > checkpoint_seconds:
+            if stop or time.perf_counter() - saved > checkpoints.seconds:
                 save()
                 saved = time.perf_counter()
             if stop:
@@ -111,10 +110,11 @@ def _say(state: dict[str, Any] | None, history: History, last: int) -> None:
     if state["threads"] != torch.get_num_threads():
         print(
             f"train: the checkpoint was made with {state['threads']} CPU threads, this goes on with "
-            f"{torch.get_num_threads()}: the result will differ in rounding from that of a run without a stop"
+            f"{torch.get_num_threads()}: the result will differ in rounding from that of a run without a stop",
+            flush=True,
         )
     if history.step == last:
-        print(f"train: this very run was finished before; its {last:,} iterations are kept")
+        print(f"train: this very run was finished before; its {last:,} iterations are kept", flush=True)
     else:
         epoch = history.step // history.per_epoch + 1
         print(f"train: resumed at epoch {epoch}, iteration {history.step:,}", flush=True)

@@ -3,7 +3,7 @@
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 import torch.distributed as dist
@@ -73,8 +73,8 @@ class Team:
 ALONE = Team()
 
 
-def launch(module: str, processes: int) -> None:
-    """Run `python -m module` in so many processes of this machine, as `torchrun --standalone` does.
+def launch(module: str, processes: int) -> NoReturn:
+    """Run `python -m module` in so many processes of this machine, as `torchrun --standalone` does, and exit.
 
     Raises UserError if one of them fails (it has said why), KeyboardInterrupt if they were asked to stop.
     """
@@ -101,3 +101,4 @@ def launch(module: str, processes: int) -> None:
         if failure.exitcode == 130:
             raise KeyboardInterrupt from None
         raise UserError(f"process {rank} of {processes} ended with status {failure.exitcode}; see above") from None
+    sys.exit()  # the first of them has said all there is to say

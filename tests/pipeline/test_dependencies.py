@@ -2,7 +2,6 @@
 
 import ast
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -147,7 +147,7 @@ def test_a_run_that_is_killed_at_any_iteration_ends_as_if_it_had_not_been(second
     def run(folder: Path, stop_after: int | None) -> tuple[str, dict[str, bytes], list[torch.Tensor]]:
         game = NoiseToImage(SMALL, settings, (1, 4, 4))
         folder.mkdir(exist_ok=True)
-        checkpoints, film = Checkpoints(folder), Film(folder / "out", folder / "kept", settings.frame_every)
+        checkpoints, film = Checkpoints(folder, seconds), Film(folder / "out", folder / "kept", settings.frame_every)
         if stop_after is not None:
             real_step, taken = game.step, [0]
 
@@ -158,7 +158,7 @@ def test_a_run_that_is_killed_at_any_iteration_ends_as_if_it_had_not_been(second
                 return real_step(batch, rows)
 
             game.step = step  # type: ignore[method-assign]
-        result = train(game, batches, settings, checkpoints, film, checkpoint_seconds=seconds)
+        result = train(game, batches, settings, checkpoints, film)
         frames = {path.name: path.read_bytes() for path in film.out.iterdir()}
         return result.history.table(), frames, list(game.networks()["generator"].state_dict().values())
 
