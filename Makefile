@@ -35,6 +35,7 @@ $(READY): requirements.txt constraints.txt
 bench: $(READY)
 	@$(VENV)/bin/dvc repro --quiet prepare
 	@$(VENV)/bin/python -m benchmarks.training_speed
+	@$(VENV)/bin/python -m benchmarks.growth
 
 doctor: $(READY)
 	@$(VENV)/bin/python -m stages.doctor

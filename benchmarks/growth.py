@@ -3,7 +3,7 @@
     python -m benchmarks.growth
 
 One process a row, on random pictures. Memory is what the process has for itself at most; the pictures, memory-mapped,
-are the operating system's to keep or to drop, and stand in a column of their own. `bytes a picture` is disk read.
+are the operating system's to keep or to drop, and stand in a column of their own, with PyTorch's libraries.
 """
 
 import argparse
@@ -24,21 +24,20 @@ from gan.training.games import NoiseToImage
 from gan.training.settings import TrainSettings
 
 WIDE = {"generator_widths": [256, 512, 1024, 2048], "discriminator_widths": [1024, 512]}
-ROWS: list[dict[str, Any]] = [
-    {},
-    *({"batch": batch} for batch in (16, 256, 1024)),
-    *({"side": side} for side in (64, 128)),
-    *({"count": count} for count in (60_000, 1_000_000)),
-    *({"model": {"latent_dim": latent_dim}} for latent_dim in (10, 1000)),
-    {"model": WIDE},
-]
+ROWS: dict[str, dict[str, Any]] = {
+    "the default: batch 64, 28×28, 5,000 pictures": {},
+    **{f"batch {batch:,}": {"batch": batch} for batch in (16, 256, 1024)},
+    **{f"{side}×{side}": {"side": side} for side in (64, 128)},
+    **{f"{count:,} pictures": {"count": count} for count in (60_000, 1_000_000)},
+    **{f"latent_dim {d:,}": {"model": {"latent_dim": d}} for d in (10, 1000)},
+    "networks twice as wide": {"model": WIDE},
+}
 
 
 def measure(folder: Path, seconds: float, batch: int = 64, side: int = 28, count: int = 5_000, **more: Any) -> None:
     """Train on `count` pictures in a file for some seconds and print what it took, as JSON."""
     model, path = ModelSettings(**more.get("model", {})), folder / f"{side}-{count}.safetensors"
     images = load_tensors(path)["images"]
-    before = memory()["RssAnon"]
     game, batches = NoiseToImage(model, TrainSettings(), (1, side, side)), Batches(images, batch, 0)
 
     def iterations() -> Any:
@@ -50,7 +49,7 @@ def measure(folder: Path, seconds: float, batch: int = 64, side: int = 28, count
     for _ in range(20):
         next(loop)
     it_s, now = rate(loop, seconds, lambda: None), memory()
-    print(json.dumps({"it_s": it_s, "own": now["RssAnon"], "grown": now["RssAnon"] - before, "file": now["RssFile"]}))
+    print(json.dumps({"it_s": it_s, "own": now["RssAnon"], "file": now["RssFile"]}))
 
 
 def memory() -> dict[str, int]:
@@ -67,9 +66,9 @@ def main() -> None:
     if args.row:
         measure(Path(args.row[0]), args.seconds, **json.loads(args.row[1]))
         return
-    print(f"{'':<44}{'it/s':>8}{'pictures/s':>12}{'own MB':>8}{'of files':>10}")
+    print(f"{'':<46}{'it/s':>8}{'pictures/s':>12}{'own MB':>8}{'of files':>10}")
     with tempfile.TemporaryDirectory() as folder:
-        for row in ROWS:
+        for name, row in ROWS.items():
             side, count = row.get("side", 28), row.get("count", 5_000)
             path = Path(folder) / f"{side}-{count}.safetensors"
             if not path.exists():
@@ -78,14 +77,8 @@ def main() -> None:
             command = [sys.executable, "-m", "benchmarks.growth", "--row", folder, json.dumps(row)]
             command += ["--seconds", str(args.seconds)]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-            name = ", ".join(f"{key} {value}" for key, value in row.items()) or "batch 64, side 28, 5,000 pictures"
-            name = (
-                "twice as wide"
-                if row.get("model") == WIDE
-                else name.replace("model {'latent_dim': ", "latent_dim ").rstrip("}")
-            )
-            rate_of = found["it_s"] * row.get("batch", 64)
-            print(f"{name:<44}{found['it_s']:>8.1f}{rate_of:>12,.0f}{found['own']:>8}{found['file']:>10}", flush=True)
+            pictures = found["it_s"] * row.get("batch", 64)
+            print(f"{name:<46}{found['it_s']:>8.1f}{pictures:>12,.0f}{found['own']:>8}{found['file']:>10}", flush=True)
 
 
 if __name__ == "__main__":
