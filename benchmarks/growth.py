@@ -2,8 +2,9 @@
 
     python -m benchmarks.growth
 
-One process a row, on random pictures. Memory is what the process has for itself at most; the pictures, memory-mapped,
-are the operating system's to keep or to drop, and stand in a column of their own, with PyTorch's libraries.
+One process a row, on random pictures. Memory is what the process has for itself in the end; the pictures,
+memory-mapped, are the operating system's to keep or to drop, and stand in a column of their own, with PyTorch's
+libraries.
 """
 
 import argparse

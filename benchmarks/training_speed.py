@@ -2,8 +2,8 @@
 
     python -m benchmarks.training_speed [--json] [--mnist FOLDER]
 
-The floor is the step's matrix products at their shapes and one fused Adam pass over all parameters, and nothing else.
-Both train the networks of ModelSettings' defaults, with batches of 64, then of 256. Pictures: full MNIST if its four
+The floor is the step's matrix products at their shapes, by torch.mm, and one fused Adam pass over all parameters,
+and nothing else. Both train the networks of ModelSettings' defaults, with batches of 64, then of 256. Pictures: full MNIST if its four
 files are in FOLDER, or data/raw/; otherwise the prepared ones (`dvc repro prepare`). The machine should have nothing
 else to do: two busy thread pools slow each other many times over. As a shared machine's speed changes from second to
 second, the loops take short turns, and `ratio` and `of_floor` are medians over the turns' own ratios.
@@ -31,6 +31,7 @@ from gan.networks.settings import ModelSettings
 from gan.runtime import select_device
 from gan.training.adam import Adam
 from gan.training.games import NoiseToImage
+from gan.training.history import History
 from gan.training.settings import TrainSettings
 
 LATENT_DIM = 100
@@ -98,10 +99,11 @@ def engine(images: Tensor, shape: tuple[int, int, int], batch: int, device: torc
     """This project's engine, an iteration at a time."""
     game = NoiseToImage(ModelSettings(), TrainSettings(), shape, device)
     batches = Batches(images.to(device), batch, seed=0)
+    history = History(game.scalars, TrainSettings().log_every, len(batches))
     epoch = step = 0
     while True:
         for pictures in batches.epoch(epoch):
-            game.step(pictures)
+            history.add(game.step(pictures))
             if step % 400 == 0:
                 game.preview()
             step += 1

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +24,9 @@ _ABOUT = "about"
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` to write to; rename it to `path` when all went well, remove it when not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{path.stem}.*.partial{path.suffix}") if os.name == "posix" else ():
-        if not _alive(left.name.removeprefix(f".{path.stem}.").split(".")[0]):
+    partial = re.compile(rf"\.{re.escape(path.stem)}\.(\d+)\.partial{re.escape(path.suffix)}")
+    for left in path.parent.iterdir() if os.name == "posix" else ():
+        if (match := partial.fullmatch(left.name)) and not _alive(int(match[1])):
             left.unlink(missing_ok=True)  # by a process that was killed while it wrote
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
@@ -36,11 +38,11 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _alive(pid: str) -> bool:
+def _alive(pid: int) -> bool:
     """Whether there is a process of that number, or no telling."""
     try:
-        os.kill(int(pid), 0)  # sends nothing
-    except (ProcessLookupError, ValueError):
+        os.kill(pid, 0)  # sends nothing
+    except ProcessLookupError:
         return False
     except OSError:  # another user's
         return True

@@ -1,4 +1,4 @@
-"""The machine's side of a run: device and threads. Nothing here changes what is computed."""
+"""The machine's side of a run: device, threads, processes, precision."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,14 +11,18 @@ if TYPE_CHECKING:
 
 
 class RuntimeSettings(Settings):
-    """What depends on the machine and never invalidates a result."""
+    """What depends on the machine. No stage reruns when it changes: the results differ in rounding.
+
+    They differ by more than that, and the models' files say so, where `precision` is bfloat16, and where several
+    processes on the CPU train networks with BatchNorm, whose statistics then are those of each process's part.
+    """
 
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="where to compute; auto: a GPU if there is one"
     )
     threads: Literal["auto"] | Annotated[int, Field(ge=1)] = Field("auto", description="CPU threads; auto: one a core")
     processes: int = Field(
-        1, ge=1, le=4096, description="processes that share each batch; on one machine, for several GPUs"
+        1, ge=1, le=4096, description="processes of this machine that share each batch, such as one a GPU"
     )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: matrix products in mixed precision, where the hardware has it; results differ"

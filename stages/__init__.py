@@ -25,6 +25,10 @@ def run(stage: Callable[[], None]) -> NoReturn:
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)  # a stage that exits with 0 would be recorded as complete
+    except RuntimeError:
+        if os.environ.get("RANK", "0") == "0":
+            raise
+        sys.exit(1)  # one of several processes, whose first has ended and said why
     if os.environ.get("RANK", "0") != "0":  # one of several processes, of which the first speaks for all
         sys.exit(0)
     seconds = time.perf_counter() - start

@@ -4,6 +4,8 @@ import os
 
 import psutil
 
+from stages import HOME
+
 
 def sharers() -> int:
     """Processes of this training on this machine, or jobs that `dvc queue start --jobs N` runs side by side."""
@@ -12,5 +14,8 @@ def sharers() -> int:
     if "DVC_EXP_NAME" not in os.environ:
         return 1
     # Each job has a worker of its own, also while it waits for the next experiment.
-    commands = (process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]))
-    return max(1, sum("queue-worker" in command for command in commands))
+    processes = (process.info for process in psutil.process_iter(["cmdline", "cwd"]))
+    workers = [p for p in processes if "queue-worker" in (p["cmdline"] or []) and p["cwd"] == str(HOME.resolve())]
+    if len(workers) > 1:
+        print(f"train: shares the machine's cores with the other {len(workers) - 1} jobs of the queue", flush=True)
+    return max(1, len(workers))

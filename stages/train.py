@@ -51,7 +51,7 @@ def train_and_save(model: ModelSettings, settings: TrainSettings, runtime: Runti
         write_text(REPORTS / "networks.txt", describe_game(game.generator, game.discriminator, model.latent_dim))
         result.history.save(REPORTS / "history.tsv", REPORTS / "metrics.json", settings.epochs)
         for name, network in game.networks().items():
-            facts = {**prepared.about, "train": settings.facts(), "precision": runtime.precision}
+            facts = {**prepared.about, "train": settings.facts(), **machine}
             save_network(Path(f"models/{name}.safetensors"), network, name.split("_")[0], model, facts)
         result.report(REPORTS / "timings/rate.json")
 

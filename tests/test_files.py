@@ -13,10 +13,11 @@ def test_what_a_killed_process_left_half_written_is_removed_and_a_living_ones_ke
     dead = subprocess.Popen(["true"])
     dead.wait()
     left, others = (tmp_path / f".a.{pid}.partial.txt" for pid in (dead.pid, os.getppid()))
-    for path in (left, others):
+    neighbour = tmp_path / f".a.v2.{dead.pid}.partial.txt"  # on its way to a.v2.txt
+    for path in (left, others, neighbour):
         path.write_text("half")
     write_text(tmp_path / "a.txt", "whole")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([others.name, "a.txt"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([others.name, neighbour.name, "a.txt"])
 
 
 def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:

@@ -62,6 +62,11 @@ class Batches:
     parts: int = 1
 
     def __post_init__(self) -> None:
+        if self.batch_size < 2 * self.parts:
+            raise UserError(
+                f"train.batch_size: {self.batch_size} pictures are too few for {self.parts} processes, "
+                "two each at least; raise it, or lower runtime.processes"
+            )
         if len(self) == 0:
             raise UserError(f"{len(self.images)} training pictures are too few to train on; add more")
 

@@ -1,6 +1,7 @@
 """Perceptrons trained without autograd: both passes written out, each core with weights of its own."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, Protocol, TypeGuard
 
 import torch
@@ -50,8 +51,10 @@ class Chain:
         """Whether there are written-out passes for this network: of known layers, on the CPU."""
         if not isinstance(network, nn.Sequential) or next(network.parameters()).device.type != "cpu":
             return False
-        kinds = [type(layer) for layer in _inner(network)]
-        return set(kinds) <= _LINKS.keys() and kinds[0] is nn.Linear
+        layers = _inner(network)
+        # Activations work in place, on what neither a Linear nor a BatchNorm layer needs again.
+        calm = all(isinstance(before, _MAPS) for before, layer in pairwise(layers) if not isinstance(layer, _MAPS))
+        return type(layers[0]) is nn.Linear and calm and all(map(_usual, layers))
 
     @torch.no_grad()
     def run(self, x: Tensor, before: Tensor | None = None) -> tuple[Tensor, list[Any]]:
@@ -172,6 +175,18 @@ _LINKS: dict[type[nn.Module], Callable[[Any, Sequence[Tensor]], Link]] = {
     nn.LeakyReLU: _LeakyReLU,
     nn.Tanh: _Tanh,
 }
+
+
+_MAPS = (nn.Linear, nn.BatchNorm1d)
+
+
+def _usual(layer: nn.Module) -> bool:
+    """Whether it is of a kind that has passes here, and set as they expect."""
+    if isinstance(layer, nn.BatchNorm1d):
+        return (
+            type(layer) is nn.BatchNorm1d and layer.affine and layer.track_running_stats and layer.momentum is not None
+        )
+    return type(layer) in _LINKS and (not isinstance(layer, nn.Linear) or layer.bias is not None)
 
 
 def _inner(network: nn.Sequential) -> list[nn.Module]:

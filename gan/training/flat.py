@@ -11,8 +11,7 @@ ALIGNMENT = 16  # numbers; every parameter starts at a multiple of 64 bytes of a
 class Flat:
     """The parameters of `network`, moved into one tensor, `values`, of which they become views; `gradients` is alike.
 
-    What treats all parameters the same way, an optimizer, an average, a sum over processes, then is one operation on
-    one tensor. Between the parameters are zeros, which have no gradient and stay zero.
+    A sum over processes then is one message. Between the parameters are zeros.
     """
 
     def __init__(self, network: nn.Module) -> None:

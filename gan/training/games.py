@@ -100,19 +100,19 @@ class NoiseToImage:
         # the quotient, and so G's gradient, exact.
         by_fake = slopes.discriminator_by_fake
         by_fake = by_fake.where(by_fake.abs() > TINY, TINY)
-        to_fakes = back_to_fakes(torch.cat([slopes.discriminator_by_real, by_fake]))
+        upstream = torch.cat([slopes.discriminator_by_real, by_fake])
+        share = count / (rows or count)  # before the passes back: SyncBatchNorm, too, adds up what processes have
+        to_fakes = back_to_fakes(upstream if share == 1 else upstream.mul_(share))
         assert to_fakes is not None
-        scale = slopes.generator_by_fake / by_fake
-        back_to_latents(to_fakes.flatten(1).mul_(scale).view_as(fakes))
+        back_to_latents(to_fakes.flatten(1).mul_(slopes.generator_by_fake / by_fake).view_as(fakes))
         for player in self._players:
-            self.team.average(player.flat.gradients, count / (rows or count))
+            self.team.add(player.flat.gradients)
             player.step()
         if self.average is not None:
             self.average.update()
         means = logits.sigmoid().view(2, count).mean(1)
         values = torch.cat([torch.stack([slopes.generator_loss, slopes.discriminator_loss]), means])
-        self.team.average(values, count / (rows or count))
-        return values
+        return self.team.add(values if share == 1 else values.mul_(share))
 
     @torch.no_grad()
     def preview(self) -> Tensor:

@@ -1,8 +1,10 @@
 """Several processes, on one machine or many, that train one model together."""
 
+import io
 import os
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, NoReturn
 
 import torch
@@ -21,12 +23,18 @@ class Team:
 
     @classmethod
     def join(cls, device: torch.device) -> "Team":
-        """The team that torchrun has started this process for, or one of its own."""
-        if "WORLD_SIZE" not in os.environ or not dist.is_available():
+        """The team that torchrun has started this process for, or one of its own. Raises UserError if it cannot."""
+        if not (dist.is_available() and dist.is_torchelastic_launched()):
             return cls()
+        place = int(os.environ["LOCAL_RANK"])
+        if device.type == "mps":
+            raise UserError("runtime.device: mps cannot add up over processes; use cpu, or runtime.processes: 1")
         if device.type == "cuda":
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            if place >= torch.cuda.device_count():
+                raise UserError(f"runtime.processes: more than this machine's GPUs, {torch.cuda.device_count()}")
+            torch.cuda.set_device(place)
+        # The first process may wait for another run of the same settings; one that ends is noticed at once.
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(days=1))
         return cls(dist.get_rank(), dist.get_world_size())
 
     @property
@@ -43,10 +51,11 @@ class Team:
         """The rows that are this process's."""
         return rows if self.size == 1 else rows.tensor_split(self.size)[self.rank]
 
-    def average(self, tensor: Tensor, share: float) -> None:
-        """Replace `tensor` by its mean over the processes, each weighing as its `share` of the batch says."""
+    def add(self, tensor: Tensor) -> Tensor:
+        """Replace `tensor` by its sum over the processes, and return it."""
         if self.size > 1:
-            dist.all_reduce(tensor.mul_(share))
+            dist.all_reduce(tensor)
+        return tensor
 
     def any(self, wish: bool) -> bool:
         """Whether any process has this wish. All must ask."""
@@ -58,11 +67,14 @@ class Team:
         return bool(count)
 
     def from_leader(self, value: Any) -> Any:
-        """The leader's value, for all. Only the leader needs to have one."""
-        values = [value]
-        if self.size > 1:
-            dist.broadcast_object_list(values)
-        return values[0]
+        """The leader's value, tensors on the CPU and plain data, for all. Only the leader needs to have one."""
+        if self.size == 1:
+            return value
+        file = io.BytesIO()  # torch.save writes what tensors share once, pickle as often as they share it
+        torch.save(value, file)
+        box = [file.getvalue()]
+        dist.broadcast_object_list(box)
+        return torch.load(io.BytesIO(box[0]), map_location="cpu", weights_only=True)
 
     def leave(self) -> None:
         """End working together."""

@@ -66,6 +66,16 @@ def test_other_networks_take_autograd() -> None:
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 1))
     assert not Chain.fits(network)
     assert not Chain.fits(nn.Linear(2, 2))
+    first = nn.Linear(2, 2)
+    assert Chain.fits(nn.Sequential(first, nn.BatchNorm1d(2), nn.Tanh()))
+    for others in (
+        [nn.Tanh(), nn.LeakyReLU()],
+        [nn.ReLU()],
+        [nn.Linear(2, 1, bias=False)],
+        [nn.BatchNorm1d(2, affine=False)],
+        [nn.BatchNorm1d(2, momentum=None)],
+    ):
+        assert not Chain.fits(nn.Sequential(first, *others))
     player, x = Player(network, 1e-3, (0.5, 0.999)), torch.randn(5, 1, 4, 4)
     output, back = player.forward(x[2:], before=x[:2], wanted=True)
     below = back(torch.ones(5, 1))

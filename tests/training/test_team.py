@@ -1,0 +1,55 @@
+"""What several processes add up is what one computes."""
+
+import pytest
+import torch
+
+from gan.data.prepared import Batches
+from gan.networks.settings import ModelSettings
+from gan.settings import UserError
+from gan.training.games import NoiseToImage
+from gan.training.settings import TrainSettings
+from gan.training.team import Team
+
+PLAIN = ModelSettings(latent_dim=4, generator_widths=[8], discriminator_widths=[8])  # no BatchNorm
+
+
+class Recorder(Team):
+    """A process that keeps what it would add to the others'."""
+
+    seen: list[torch.Tensor]
+
+    def add(self, tensor: torch.Tensor) -> torch.Tensor:
+        self.seen.append(tensor.clone())
+        return tensor
+
+
+def test_uneven_parts_of_a_batch_add_up_to_the_whole() -> None:
+    torch.set_default_dtype(torch.float64)
+    batch = torch.rand(5, 1, 4, 4) * 2 - 1
+    seen = []
+    for rank, size in ((0, 1), (0, 2), (1, 2)):
+        team = Recorder(rank, size)
+        object.__setattr__(team, "seen", [])
+        NoiseToImage(PLAIN, TrainSettings(), (1, 4, 4), team=team).step(team.part(batch), 5)
+        seen.append(team.seen)
+    torch.set_default_dtype(torch.float32)
+    whole, first, second = seen
+    assert len(whole) == 3  # both players' gradients and the scalars
+    for one, a, b in zip(whole, first, second, strict=True):
+        torch.testing.assert_close(a + b, one, rtol=1e-12, atol=1e-14)
+
+
+def test_parts_of_batches_are_disjoint_and_whole() -> None:
+    images = torch.arange(23, dtype=torch.uint8).reshape(-1, 1, 1, 1)
+    whole = list(Batches(images, 9, 0, 0, 1).epoch(3))
+    parts = [list(Batches(images, 9, 0, part, 2).epoch(3)) for part in (0, 1)]
+    for i, batch in enumerate(whole):
+        assert torch.cat([part[i] for part in parts]).equal(batch)
+        assert Batches(images, 9, 0).rows(3 + i) == len(batch)
+    assert len(Batches(images[:21], 9, 0, 0, 2)) == 2  # three pictures are too few for two processes
+
+
+def test_batches_too_small_for_the_processes_are_refused() -> None:
+    images = torch.zeros(100, 1, 1, 1, dtype=torch.uint8)
+    with pytest.raises(UserError, match=r"train\.batch_size: 7 pictures are too few for 4 processes"):
+        Batches(images, 7, 0, 0, 4)
