@@ -3,10 +3,10 @@
     python -m benchmarks.training_speed [--json] [--mnist FOLDER]
 
 The floor is the step's matrix products at their shapes, by torch.mm, and one fused Adam pass over all parameters,
-and nothing else. Both train the networks of ModelSettings' defaults, with batches of 64, then of 256. Pictures: full MNIST if its four
-files are in FOLDER, or data/raw/; otherwise the prepared ones (`dvc repro prepare`). The machine should have nothing
-else to do: two busy thread pools slow each other many times over. As a shared machine's speed changes from second to
-second, the loops take short turns, and `ratio` and `of_floor` are medians over the turns' own ratios.
+and nothing else. Both train the networks of ModelSettings' defaults, with batches of 64, then of 256. Pictures: full
+MNIST if its four files are in FOLDER, or data/raw/; otherwise the prepared ones (`dvc repro prepare`). The machine
+should have nothing else to do: two busy thread pools slow each other many times over. As a shared machine's speed
+changes from second to second, the loops take short turns, and `ratio` and `of_floor` are medians over the turns' own.
 """
 
 import argparse

@@ -83,19 +83,13 @@ class Chain:
 
 
 class _Linear:
-    """The weight, [outputs, inputs], is cut into as many parts of its rows as there are cores: see Chain."""
-
     def __init__(self, layer: nn.Linear, to: Sequence[Tensor]) -> None:
-        weight, bias, cores = layer.weight.detach(), layer.bias.detach(), torch.get_num_threads()
-        fits = len(weight) % cores == 0 and weight.numel() >= cores * GRAIN
-        self.cut = (cores if fits else 1, len(weight) // cores if fits else len(weight), -1)
-        self.weight, self.bias = weight.view(self.cut), bias.view(*self.cut[:2], 1)
-        self.turned = self.weight.transpose(1, 2)
-        self.of_weight, self.of_bias = to[0].view(self.cut), to[1]
-        self.shares: Tensor | None = None
+        self.weight, self.bias = layer.weight.detach(), layer.bias.detach()[:, None]
+        self.turned = self.weight.t()
+        self.of_weight, self.of_bias = to
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.baddbmm(self.bias, self.weight, x.expand(self.cut[0], -1, -1)).flatten(0, 1), x
+        return torch.addmm(self.bias, self.weight, x), x
 
     def backward(self, g: Tensor, kept: Tensor) -> Tensor:
         self.write(g, kept)
@@ -103,44 +97,69 @@ class _Linear:
 
     def write(self, g: Tensor, x: Tensor) -> None:
         """Write the gradients of the parameters."""
-        torch.bmm(g.view(self.cut), x.t().expand(self.cut[0], -1, -1), out=self.of_weight)
+        torch.mm(g, x.t(), out=self.of_weight)
         torch.sum(g, 1, out=self.of_bias)
 
     def below(self, g: Tensor) -> Tensor:
         """The gradient of the input."""
-        parts, cut = self.cut[0], g.unflatten(0, self.cut[:2])
-        if parts == 1:
-            return torch.bmm(self.turned, cut)[0]
+        return torch.mm(self.turned, g)
+
+
+class _SharedLinear(_Linear):
+    """The weight, [outputs, inputs], cut into as many parts of its rows as there are cores: see Chain."""
+
+    def __init__(self, layer: nn.Linear, to: Sequence[Tensor], cores: int) -> None:
+        super().__init__(layer, to)
+        self.cores, self.cut = cores, (cores, len(self.weight) // cores, -1)
+        self.weights, self.biases = self.weight.view(self.cut), self.bias.view(self.cut)
+        self.turned = self.weights.transpose(1, 2)
+        self.of_weights = self.of_weight.view(self.cut)
+        self.shares: Tensor | None = None
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.baddbmm(self.biases, self.weights, x.expand(self.cores, -1, -1)).flatten(0, 1), x
+
+    def write(self, g: Tensor, x: Tensor) -> None:
+        torch.bmm(g.view(self.cut), x.t().expand(self.cores, -1, -1), out=self.of_weights)
+        torch.sum(g, 1, out=self.of_bias)
+
+    def below(self, g: Tensor) -> Tensor:
+        cut = g.unflatten(0, self.cut[:2])
         # Each core sums over its outputs. The place is kept: so large a tensor costs more to get than to fill.
         if self.shares is None or self.shares.shape[2] != cut.shape[2]:
-            self.shares = torch.empty(parts, self.turned.shape[1], cut.shape[2], dtype=g.dtype)
+            self.shares = torch.empty(self.cores, self.turned.shape[1], cut.shape[2], dtype=g.dtype)
         torch.bmm(self.turned, cut, out=self.shares)
-        return torch.add(self.shares[0], self.shares[1]) if parts == 2 else self.shares.sum(0)
+        return torch.add(self.shares[0], self.shares[1]) if self.cores == 2 else self.shares.sum(0)
+
+
+def _linear(layer: nn.Linear, to: Sequence[Tensor]) -> _Linear:
+    """The passes of a Linear layer, shared out by weights where they are many and can be evenly."""
+    cores = torch.get_num_threads()
+    shared = cores > 1 and layer.out_features % cores == 0 and layer.weight.numel() >= cores * GRAIN
+    return _SharedLinear(layer, to, cores) if shared else _Linear(layer, to)
 
 
 class _BatchNorm:
     def __init__(self, layer: nn.BatchNorm1d, to: Sequence[Tensor]) -> None:
-        self.layer, self.to = layer, to
-        self.weight, self.bias = layer.weight.detach(), layer.bias.detach()
+        self.to, self.settings = to, (True, layer.momentum, layer.eps)
+        self.values = [value.detach() for value in (*layer.parameters(), *layer.buffers())]
+        assert len(self.values) == 5  # weight, bias, running mean and variance, batches tracked
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        n, x = self.layer, x[None]  # one sequence of B numbers in each channel
-        assert n.num_batches_tracked is not None
-        n.num_batches_tracked.add_(1)
-        out, mean, inverse = aten.native_batch_norm(
-            x, self.weight, self.bias, n.running_mean, n.running_var, True, n.momentum, n.eps
-        )
+        *values, tracked = self.values
+        tracked.add_(1)
+        x = x[None]  # one sequence of B numbers in each channel
+        out, mean, inverse = aten.native_batch_norm(x, *values, *self.settings)
         return out[0], (x, mean, inverse)
 
     def backward(self, g: Tensor, kept: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         x, mean, inverse = kept
-        below: Tensor
-        below, of_weight, of_bias = aten.native_batch_norm_backward(
-            g[None], x, self.weight, None, None, mean, inverse, True, self.layer.eps, (True, True, True)
-        )
-        self.to[0].copy_(of_weight)
-        self.to[1].copy_(of_bias)
-        return below[0]
+        g, weight, below = g[None], self.values[0], torch.empty_like(g)
+        aten.native_batch_norm_backward.out(
+            g, x, weight, None, None, mean, inverse, True, self.settings[2], (True, True, True),
+            out0=below[None], out1=self.to[0], out2=self.to[1],
+        )  # fmt: skip
+        return below
 
 
 class _LeakyReLU:
@@ -170,7 +189,7 @@ class _Tanh:
 
 
 _LINKS: dict[type[nn.Module], Callable[[Any, Sequence[Tensor]], Link]] = {
-    nn.Linear: _Linear,
+    nn.Linear: _linear,
     nn.BatchNorm1d: _BatchNorm,
     nn.LeakyReLU: _LeakyReLU,
     nn.Tanh: _Tanh,

@@ -104,10 +104,12 @@ class NoiseToImage:
         share = count / (rows or count)  # before the passes back: SyncBatchNorm, too, adds up what processes have
         to_fakes = back_to_fakes(upstream if share == 1 else upstream.mul_(share))
         assert to_fakes is not None
+        # Each moves as soon as it can, while its gradients are in the cores' caches.
+        self.team.add(discriminator.flat.gradients)
+        discriminator.step()
         back_to_latents(to_fakes.flatten(1).mul_(slopes.generator_by_fake / by_fake).view_as(fakes))
-        for player in self._players:
-            self.team.add(player.flat.gradients)
-            player.step()
+        self.team.add(generator.flat.gradients)
+        generator.step()
         if self.average is not None:
             self.average.update()
         means = logits.sigmoid().view(2, count).mean(1)

@@ -49,12 +49,11 @@ class NonSaturating(Loss):
 
     @torch.no_grad()
     def slopes(self, real: Tensor, fake: Tensor) -> Slopes:
-        # The derivative of softplus(o) is sigmoid(o), that of softplus(−o) is −sigmoid(−o).
-        n = len(fake)
-        by_real, by_fake = torch.sigmoid(-real).mul_(-0.5 / n), torch.sigmoid(fake).mul_(0.5 / n)
-        return Slopes(
-            self.generator(fake), self.discriminator(real, fake), by_real, by_fake, torch.sigmoid(-fake).mul_(-1 / n)
-        )
+        # −log D of a real and −log(1 − D) of a fake are softplus(±o), whose derivative is ±sigmoid(±o).
+        n, real, other = len(fake), -real, -fake
+        discriminator_loss = softplus(torch.cat([real, fake])).mean()
+        by_real, by_fake = torch.sigmoid(real).mul_(-0.5 / n), torch.sigmoid(fake).mul_(0.5 / n)
+        return Slopes(softplus(other).mean(), discriminator_loss, by_real, by_fake, torch.sigmoid(other).mul_(-1 / n))
 
 
 class Saturating(Loss):

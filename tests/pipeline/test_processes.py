@@ -91,6 +91,17 @@ def test_two_processes_that_are_stopped_go_on_exactly(prepared: Callable[..., Pr
     assert results(stopped) == results(whole)
 
 
+def test_a_second_training_in_several_processes_is_refused_in_a_line(prepared: Callable[..., Project]) -> None:
+    project = prepared("project", train__epochs=100_000)
+    with project.running("python", "-m", "stages.train"):
+        wait_for(lambda: len(list(project.path.glob("reports/frames/*"))) > 1)
+        project.set(runtime__processes=2)
+        done = project.python("-m", "stages.train")
+    assert done.returncode == 1
+    assert "is training in this folder; wait for it" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_an_error_in_several_processes_is_told_and_ends_them(make_project: Callable[[str], Project]) -> None:
     project = make_project("project")
     project.set(runtime__processes=2)
