@@ -92,7 +92,7 @@ def test_two_processes_that_are_stopped_go_on_exactly(prepared: Callable[..., Pr
 
 
 def test_a_second_training_in_several_processes_is_refused_in_a_line(prepared: Callable[..., Project]) -> None:
-    project = prepared("project", train__epochs=100_000)
+    project = prepared("refused", train__epochs=100_000)
     with project.running("python", "-m", "stages.train"):
         wait_for(lambda: len(list(project.path.glob("reports/frames/*"))) > 1)
         project.set(runtime__processes=2)
