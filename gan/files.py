@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +19,14 @@ if TYPE_CHECKING:
 # One key for all facts: safetensors keeps its metadata in an unordered map, so several keys
 # would be written in a different order, hence as different bytes, every time.
 _ABOUT = "about"
+_PARTIAL = re.compile(r"\..+\.(\d+)\.partial[^/]*")  # see `replacing`
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` to write to; rename it to `path` when all went well, remove it when not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = re.compile(rf"\.{re.escape(path.stem)}\.(\d+)\.partial{re.escape(path.suffix)}")
-    for left in path.parent.iterdir() if os.name == "posix" else ():
-        if (match := partial.fullmatch(left.name)) and not _alive(int(match[1])):
-            left.unlink(missing_ok=True)  # by a process that was killed while it wrote
+    _sweep(path.parent.resolve())
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield temporary
@@ -36,6 +35,14 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@cache  # once a folder and process: a film has thousands of frames
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote have left in `folder`."""
+    for left in folder.iterdir() if os.name == "posix" else ():
+        if (match := _PARTIAL.fullmatch(left.name)) and not _alive(int(match[1])):
+            left.unlink(missing_ok=True)
 
 
 def _alive(pid: int) -> bool:

@@ -26,7 +26,7 @@ DATA, REPORTS = Path("data/prepared.safetensors"), Path("reports")
 def main() -> None:
     sections = section("model", ModelSettings), section("train", TrainSettings), section("runtime", RuntimeSettings)
     runtime = sections[-1]
-    if runtime.processes > 1 and "WORLD_SIZE" not in os.environ:
+    if runtime.processes > 1 and not Team.is_started():
         launch("stages.train", runtime.processes)
     team = Team.join(select_device(runtime.device))
     # Two trainings in a folder would mix their frames and models.

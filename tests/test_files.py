@@ -13,7 +13,7 @@ def test_what_a_killed_process_left_half_written_is_removed_and_a_living_ones_ke
     dead = subprocess.Popen(["true"])
     dead.wait()
     left, others = (tmp_path / f".a.{pid}.partial.txt" for pid in (dead.pid, os.getppid()))
-    neighbour = tmp_path / f".a.v2.{dead.pid}.partial.txt"  # on its way to a.v2.txt
+    neighbour = tmp_path / f".a.v2.{os.getppid()}.partial.txt"  # on its way to a.v2.txt
     for path in (left, others, neighbour):
         path.write_text("half")
     write_text(tmp_path / "a.txt", "whole")

@@ -21,10 +21,15 @@ class Team:
     rank: int = 0
     size: int = 1
 
+    @staticmethod
+    def is_started() -> bool:
+        """Whether torchrun has started this process."""
+        return dist.is_available() and dist.is_torchelastic_launched()
+
     @classmethod
     def join(cls, device: torch.device) -> "Team":
         """The team that torchrun has started this process for, or one of its own. Raises UserError if it cannot."""
-        if not (dist.is_available() and dist.is_torchelastic_launched()):
+        if not cls.is_started():
             return cls()
         place = int(os.environ["LOCAL_RANK"])
         if device.type == "mps":
