@@ -112,7 +112,7 @@ def engine(images: Tensor, shape: tuple[int, int, int], batch: int, device: torc
 
 
 def floor(shape: tuple[int, int, int], batch: int, device: torch.device) -> Iterator[None]:
-    """The arithmetic that no engine can do without, an iteration at a time: see the module's docstring."""
+    """The step's products and one pass of Adam, an iteration at a time: see the module's docstring."""
     generator, discriminator = build_generator(ModelSettings(), shape), build_discriminator(ModelSettings(), shape)
     products: list[tuple[Tensor, Tensor, Tensor]] = []
 
