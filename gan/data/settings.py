@@ -12,9 +12,21 @@ Side = Annotated[int, Field(ge=4, le=1024)]
 class DataSettings(Settings):
     """Which pictures to learn from."""
 
-    dataset: Literal["mnist-5k", "mnist", "fashion-mnist", "kmnist", "usps", "cifar10", "digits", "images"] = Field(
+    dataset: Literal[
         "mnist-5k",
-        description="the data set; mnist-5k and digits need no network, images is your own folder data/images/",
+        "mnist",
+        "fashion-mnist",
+        "kmnist",
+        "usps",
+        "cifar10",
+        "digits",
+        "stacked-mnist-5k",
+        "stacked-mnist",
+        "images",
+    ] = Field(
+        "mnist-5k",
+        description="the data set; mnist-5k, stacked-mnist-5k and digits need no network, images is your own folder "
+        "data/images/",
     )
     source: str | None = Field(
         None,
@@ -28,15 +40,15 @@ class PrepareSettings(Settings):
     image_size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] = Field(
         28, description="pixels a side, or [height, width]; pictures are scaled to cover it and cropped to the middle"
     )
-    channels: Literal[1, 3] = Field(1, description="1: grey, 3: RGB")
+    channels: Literal["auto", 1, 3] = Field("auto", description="1: grey, 3: RGB, auto: what the data set has")
     test_fraction: Number = Field(
         0.2, gt=0, lt=1, description="share kept for testing, where the data set has no test split of its own"
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of that split")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of that split, and of what is stacked")
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height, width."""
+    def shape(self, own_channels: int) -> tuple[int, int, int]:
+        """Channels, height, width of the pictures of a data set that has `own_channels`, 1 or 3."""
+        channels = own_channels if self.channels == "auto" else self.channels
         if isinstance(self.image_size, int):
-            return self.channels, self.image_size, self.image_size
-        return self.channels, self.image_size[0], self.image_size[1]
+            return channels, self.image_size, self.image_size
+        return channels, self.image_size[0], self.image_size[1]

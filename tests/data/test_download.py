@@ -8,12 +8,13 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from PIL import Image
 
 from gan.data import download as module
+from gan.data.catalogue import CATALOGUE
 from gan.data.decode import decode
 from gan.data.download import download
 from gan.data.settings import DataSettings
@@ -56,6 +57,33 @@ def test_a_folder_as_source_relative_to_home(mirror: Path, tmp_path: Path) -> No
     decoded = decode(raw, tmp_path)
     assert [len(decoded.parts[part]) for part in ("train", "test")] == [60, 20]
     assert decoded.facts["name"] == "mnist" and len(decoded.classes) == 10
+
+
+def test_stacks_are_made_of_the_digits_own_files(url: str, mirror: Path, tmp_path: Path) -> None:
+    raw = fetch(tmp_path, url, "stacked-mnist")
+    assert sorted(path.name for path in raw.rglob("*ubyte")) == FILES
+    for path in mirror.glob("*.gz"):
+        path.unlink()
+    fetch(tmp_path, url)  # what was downloaded for the stacks serves the digits too
+    decoded = decode(fetch(tmp_path, url, "stacked-mnist"), tmp_path)
+    assert [len(decoded.parts[part]) for part in ("train", "test")] == [60, 20]
+    assert decoded.facts["name"] == "stacked-mnist" and len(decoded.classes) == 1000
+    assert (decoded.stacked, decoded.channels) == (3, 3)
+
+
+def test_a_stack_of_embedded_digits_takes_no_source(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.source: stacked-mnist-5k comes from an installed package"):
+        fetch(tmp_path, "mirror", "stacked-mnist-5k")
+
+
+def test_the_catalogue_has_every_data_set_that_can_be_asked_for() -> None:
+    assert set(get_args(DataSettings.model_fields["dataset"].annotation)) == set(CATALOGUE)
+    assert {name for name, facts in CATALOGUE.items() if facts.channels == 3} == {
+        "cifar10",
+        "stacked-mnist-5k",
+        "stacked-mnist",
+        "images",
+    }
 
 
 def test_unpacked_files_serve_too(mirror: Path, tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ from gan.data.settings import PrepareSettings
 from gan.settings import UserError
 
 
-def decoded(pictures: "NDArray[np.uint8] | list[Path]", labels: list[int] | None = None) -> Decoded:
+def decoded(pictures: "NDArray[np.uint8] | list[Path]", labels: list[int] | None = None, channels: int = 1) -> Decoded:
+    """A data set of grey pictures, unless it is to be said to have three `channels`."""
     named = np.asarray(labels if labels is not None else [UNLABELLED] * len(pictures), np.int64)
-    return Decoded({"name": "images"}, ["a", "b"], {"all": Part(pictures, named)})
+    facts = {"name": "some", "channels": channels, "stack_of": None}
+    return Decoded(facts, ["a", "b"], {"all": Part(pictures, named)})
 
 
 def gradient(mode: str, size: tuple[int, int] = (20, 10)) -> Image.Image:
@@ -107,6 +109,15 @@ def test_shrinking_does_not_alias_and_crops_the_middle(channels: Literal[1, 3], 
     assert prepared.train.images[..., 1:-1, 1:-1].float().sub(127.5).abs().max() < 10
 
 
+@pytest.mark.parametrize("own", [1, 3])
+@pytest.mark.parametrize("channels", ["auto", 1, 3])
+def test_channels_are_those_of_the_data_set_unless_set(channels: Any, own: int, tmp_path: Path) -> None:
+    pictures = np.zeros((2, 4, 4, 3) if own == 3 else (2, 4, 4), np.uint8)
+    settings = PrepareSettings(image_size=4, channels=channels)
+    prepare(decoded(pictures, channels=own), settings, tmp_path / "p.safetensors")
+    assert Prepared.load(tmp_path / "p.safetensors").shape == (own if channels == "auto" else channels, 4, 4)
+
+
 def test_pictures_of_the_right_size_are_kept_bit_for_bit(tmp_path: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (10, 6, 7), np.uint8)
     prepare(decoded(pictures), PrepareSettings(image_size=[6, 7], test_fraction=0.3), tmp_path / "p.safetensors")
@@ -178,3 +189,4 @@ def test_the_file_describes_itself(tmp_path: Path) -> None:
     prepare(decoded(np.zeros((10, 4, 4), np.uint8), [0, 1] * 5), PrepareSettings(image_size=4), out)
     about = Prepared.load(out).about
     assert about["shape"] == [1, 4, 4] and about["classes"] == ["a", "b"] and about["counts"] == {"train": 8, "test": 2}
+    assert about["stacked"] == 1
