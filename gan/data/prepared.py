@@ -92,7 +92,8 @@ class Batches:
         order = order.to(self.images.device)
         for i in range(skip, len(self)):
             rows = order[i * self.batch_size : (i + 1) * self.batch_size]
-            yield scaled(self.images[rows.tensor_split(self.parts)[self.part] if self.parts > 1 else rows])
+            # index_select copies whole pictures, where indexing goes from pixel to pixel.
+            yield scaled(self.images.index_select(0, rows.tensor_split(self.parts)[self.part]))
 
     def rows(self, iteration: int) -> int:
         """Pictures in the whole batch of an iteration, counted from 0."""

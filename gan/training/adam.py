@@ -6,13 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+Gradients = list[Tensor] | tuple[Tensor, ...]
+
 
 class Adam:
     """Adam (Kingma and Ba 2015, algorithm 1, https://arxiv.org/abs/1412.6980), by the kernel of torch.optim.Adam.
 
     Computes what torch.optim.Adam(fused=True) does, bit for bit. It takes the gradients as they come out of
     torch.autograd.grad and counts steps once rather than once a parameter, which on small networks is worth a
-    measurable part of a step.
+    measurable part of a step; and it can move a part of the parameters as soon as their gradients are there.
     """
 
     def __init__(self, parameters: Sequence[Tensor], lr: float, betas: tuple[float, float], eps: float = 1e-8) -> None:
@@ -22,22 +24,32 @@ class Adam:
         self._step = torch.zeros((), dtype=torch.float32, device=self._parameters[0].device)
         self._steps = [self._step] * len(self._parameters)
         self._lr, self._betas, self._eps = lr, betas, eps
+        self.rate = 1.0  # what the learning rate is multiplied by
+
+    def step(self, gradients: Gradients) -> None:
+        """Move every parameter by its gradient, given in the order of the parameters."""
+        self.begin()
+        self.move(0, gradients)
+
+    def begin(self) -> None:
+        """Begin a step, in which `move` is to be called for every parameter once."""
+        self._step.add_(1)
 
     @torch.no_grad()
-    def step(self, gradients: list[Tensor] | tuple[Tensor, ...]) -> None:
-        """Move every parameter by its gradient, given in the order of the parameters."""
-        self._step.add_(1)
+    def move(self, start: int, gradients: Gradients) -> None:
+        """Move as many parameters as there are gradients, from number `start` on."""
+        rows = slice(start, start + len(gradients))
         torch._fused_adam_(
-            self._parameters,
+            self._parameters[rows],
             gradients,
-            self._means,
-            self._squares,
+            self._means[rows],
+            self._squares[rows],
             [],
-            self._steps,
+            self._steps[rows],
             weight_decay=0.0,
             amsgrad=False,
             maximize=False,
-            lr=self._lr,
+            lr=self._lr * self.rate,
             beta1=self._betas[0],
             beta2=self._betas[1],
             eps=self._eps,

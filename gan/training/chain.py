@@ -1,16 +1,19 @@
-"""Perceptrons trained without autograd: both passes written out, each core with weights of its own."""
+"""Perceptrons trained without autograd: both passes written out, and each layer moved as soon as it can be."""
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Protocol, TypeGuard
 
 import torch
 from torch import Tensor, nn
 
+from gan.training.adam import Gradients
+from gan.training.linear import Linear, linear
+
 aten = torch.ops.aten
 
-# Elementwise operations on fewer numbers than this stay in one thread (at::internal::GRAIN_SIZE).
-GRAIN = 32768
+Take = Callable[[int, Gradients], None]
+"""What is done with gradients: those of consecutive parameters, from the one with the given number on."""
 
 
 class Link(Protocol):
@@ -19,8 +22,8 @@ class Link(Protocol):
     def forward(self, x: Tensor) -> tuple[Tensor, Any]:
         """The layer's output, and what `backward` needs of this pass. May work in place on x, if no layer keeps it."""
 
-    def backward(self, g: Tensor, kept: Any) -> Tensor:
-        """Write the gradients of the parameters, given that of the output; returns that of the input."""
+    def backward(self, g: Tensor, kept: Any) -> tuple[Tensor, Gradients]:
+        """The gradient of the input, and those of the parameters, given that of the output."""
 
 
 class Chain:
@@ -30,21 +33,18 @@ class Chain:
     with the parameters where they are. Computes what autograd would, to rounding. What makes it faster, measured on
     two cores with batches of 64 (README, "Speed"):
 
-    - No node for each of some forty operations, no new tensor for each gradient.
-    - Every core works on weights of its own. With few rows in a batch, a matrix product is shared out by the batch, so
-      that all cores read all weights; the optimizer then has to take each cache line back before it writes to it,
-      which costs more than its arithmetic, and ten times as much where the cores have no cache in common. Here each
-      core computes with the same rows of a weight in all three products of a layer, and they are the rows that
-      elementwise operations, the optimizer's too, give to it.
+    - No node for each of some forty operations.
+    - The products are those that suit the processor: gan/training/linear.py.
+    - The gradients of a layer are handed out as soon as they are there, while they are in the cores' caches, and their
+      place serves the next layer.
     """
 
-    def __init__(self, network: nn.Sequential, gradients: Sequence[Tensor]) -> None:
-        """`gradients`: where to write those of `network.parameters()`, in their order."""
-        places = iter(gradients)
-        inner, self._shape = _inner(network), _tail(network)
-        links = [_LINKS[type(layer)](layer, [next(places) for _ in layer.parameters()]) for layer in inner]
-        assert isinstance(links[0], _Linear)
-        self._first, self._links = links[0], links
+    def __init__(self, network: nn.Sequential) -> None:
+        layers, self._shape = _inner(network), _tail(network)
+        self._links = [_LINKS[type(layer)](layer) for layer in layers]
+        self._starts = list(accumulate((len(list(layer.parameters())) for layer in layers), initial=0))
+        assert isinstance(self._links[0], Linear)
+        self._first = self._links[0]
 
     @staticmethod
     def fits(network: nn.Module) -> TypeGuard[nn.Sequential]:
@@ -69,79 +69,28 @@ class Chain:
         return x if self._shape is None else x.unflatten(1, self._shape), tape
 
     @torch.no_grad()
-    def run_back(self, tape: list[Any], g: Tensor, skip: int, wanted: bool) -> Tensor | None:
-        """Write the gradients, given that of the output; returns that of the input, [B, features], if it is `wanted`.
+    def run_back(self, tape: list[Any], g: Tensor, skip: int, wanted: bool, take: Take) -> Tensor | None:
+        """Hand out the gradients, given that of the output; returns that of the input, [B, features], if `wanted`.
 
-        The first `skip` rows of the input, real pictures, get no gradient: nothing before them is trained, and not
-        asking saves work. That is for networks that treat every row by itself (no BatchNorm).
+        `take` gets the gradients of a layer, which are valid during the call alone, when nothing of this pass needs
+        the layer's parameters any more. The first `skip` rows of the input, real pictures, get no gradient: nothing
+        before them is trained, and not asking saves work. That is for networks that treat every row by itself (no
+        BatchNorm).
         """
         g = g.flatten(1).t().contiguous()
-        for link, kept in zip(self._links[:0:-1], tape[:0:-1], strict=True):
-            g = link.backward(g, kept)
-        self._first.write(g, tape[0])
-        return self._first.below(g[:, skip:]).t() if wanted else None
-
-
-class _Linear:
-    def __init__(self, layer: nn.Linear, to: Sequence[Tensor]) -> None:
-        self.weight, self.bias = layer.weight.detach(), layer.bias.detach()[:, None]
-        self.turned = self.weight.t()
-        self.of_weight, self.of_bias = to
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.addmm(self.bias, self.weight, x), x
-
-    def backward(self, g: Tensor, kept: Tensor) -> Tensor:
-        self.write(g, kept)
-        return self.below(g)
-
-    def write(self, g: Tensor, x: Tensor) -> None:
-        """Write the gradients of the parameters."""
-        torch.mm(g, x.t(), out=self.of_weight)
-        torch.sum(g, 1, out=self.of_bias)
-
-    def below(self, g: Tensor) -> Tensor:
-        """The gradient of the input."""
-        return torch.mm(self.turned, g)
-
-
-class _SharedLinear(_Linear):
-    """The weight, [outputs, inputs], cut into as many parts of its rows as there are cores: see Chain."""
-
-    def __init__(self, layer: nn.Linear, to: Sequence[Tensor], cores: int) -> None:
-        super().__init__(layer, to)
-        self.cores, self.cut = cores, (cores, len(self.weight) // cores, -1)
-        self.weights, self.biases = self.weight.view(self.cut), self.bias.view(self.cut)
-        self.turned = self.weights.transpose(1, 2)
-        self.of_weights = self.of_weight.view(self.cut)
-        self.shares: Tensor | None = None
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.baddbmm(self.biases, self.weights, x.expand(self.cores, -1, -1)).flatten(0, 1), x
-
-    def write(self, g: Tensor, x: Tensor) -> None:
-        torch.bmm(g.view(self.cut), x.t().expand(self.cores, -1, -1), out=self.of_weights)
-        torch.sum(g, 1, out=self.of_bias)
-
-    def below(self, g: Tensor) -> Tensor:
-        cut = g.unflatten(0, self.cut[:2])
-        # Each core sums over its outputs. The place is kept: so large a tensor costs more to get than to fill.
-        if self.shares is None or self.shares.shape[2] != cut.shape[2]:
-            self.shares = torch.empty(self.cores, self.turned.shape[1], cut.shape[2], dtype=g.dtype)
-        torch.bmm(self.turned, cut, out=self.shares)
-        return torch.add(self.shares[0], self.shares[1]) if self.cores == 2 else self.shares.sum(0)
-
-
-def _linear(layer: nn.Linear, to: Sequence[Tensor]) -> _Linear:
-    """The passes of a Linear layer, shared out by weights where they are many and can be evenly."""
-    cores = torch.get_num_threads()
-    shared = cores > 1 and layer.out_features % cores == 0 and layer.weight.numel() >= cores * GRAIN
-    return _SharedLinear(layer, to, cores) if shared else _Linear(layer, to)
+        for i in range(len(self._links) - 1, 0, -1):
+            g, gradients = self._links[i].backward(g, tape[i])
+            if gradients:
+                take(self._starts[i], gradients)
+            del gradients  # the next layer's find their place
+        below = self._first.below(g[:, skip:]).t() if wanted else None
+        take(0, self._first.gradients(g, tape[0]))
+        return below
 
 
 class _BatchNorm:
-    def __init__(self, layer: nn.BatchNorm1d, to: Sequence[Tensor]) -> None:
-        self.to, self.settings = to, (True, layer.momentum, layer.eps)
+    def __init__(self, layer: nn.BatchNorm1d) -> None:
+        self.settings = (True, layer.momentum, layer.eps)
         self.values = [value.detach() for value in (*layer.parameters(), *layer.buffers())]
         assert len(self.values) == 5  # weight, bias, running mean and variance, batches tracked
 
@@ -152,44 +101,40 @@ class _BatchNorm:
         out, mean, inverse = aten.native_batch_norm(x, *values, *self.settings)
         return out[0], (x, mean, inverse)
 
-    def backward(self, g: Tensor, kept: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def backward(self, g: Tensor, kept: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Gradients]:
         x, mean, inverse = kept
-        g, weight, below = g[None], self.values[0], torch.empty_like(g)
-        aten.native_batch_norm_backward.out(
-            g, x, weight, None, None, mean, inverse, True, self.settings[2], (True, True, True),
-            out0=below[None], out1=self.to[0], out2=self.to[1],
-        )  # fmt: skip
-        return below
+        below, *gradients = aten.native_batch_norm_backward(
+            g[None], x, self.values[0], None, None, mean, inverse, True, self.settings[2], (True, True, True)
+        )
+        return below[0], gradients
 
 
 class _LeakyReLU:
-    def __init__(self, layer: nn.LeakyReLU, _to: Sequence[Tensor]) -> None:
+    def __init__(self, layer: nn.LeakyReLU) -> None:
         self.slope = layer.negative_slope
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         out: Tensor = aten.leaky_relu_(x, self.slope)
         return out, out
 
-    def backward(self, g: Tensor, kept: Tensor) -> Tensor:
-        below: Tensor = aten.leaky_relu_backward(g, kept, self.slope, True)
-        return below
+    def backward(self, g: Tensor, kept: Tensor) -> tuple[Tensor, Gradients]:
+        return aten.leaky_relu_backward(g, kept, self.slope, True), ()
 
 
 class _Tanh:
-    def __init__(self, _layer: nn.Tanh, _to: Sequence[Tensor]) -> None:
+    def __init__(self, _layer: nn.Tanh) -> None:
         pass
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         out = x.tanh_()
         return out, out
 
-    def backward(self, g: Tensor, kept: Tensor) -> Tensor:
-        below: Tensor = aten.tanh_backward(g, kept)
-        return below
+    def backward(self, g: Tensor, kept: Tensor) -> tuple[Tensor, Gradients]:
+        return aten.tanh_backward(g, kept), ()
 
 
-_LINKS: dict[type[nn.Module], Callable[[Any, Sequence[Tensor]], Link]] = {
-    nn.Linear: _linear,
+_LINKS: dict[type[nn.Module], Callable[[Any], Link]] = {
+    nn.Linear: linear,
     nn.BatchNorm1d: _BatchNorm,
     nn.LeakyReLU: _LeakyReLU,
     nn.Tanh: _Tanh,

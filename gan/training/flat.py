@@ -1,36 +1,31 @@
-"""All parameters of a network in one tensor, and their gradients in another."""
+"""The gradients of all parameters in one tensor, so that their sum over processes is one message."""
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-ALIGNMENT = 16  # numbers; every parameter starts at a multiple of 64 bytes of a float32 buffer
+from gan.training.adam import Gradients
+
+ALIGNMENT = 16  # numbers; every gradient starts at a multiple of 64 bytes of a float32 buffer
 
 
 class Flat:
-    """The parameters of `network`, moved into one tensor, `values`, of which they become views; `gradients` is alike.
+    """`values`: room for the gradients of `parameters` one after another; `views`: each one's place, in its shape.
 
-    A sum over processes then is one message. Between the parameters are zeros.
+    Between them are zeros.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        parameters = list(network.parameters())
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
         ends = [0]
         for parameter in parameters:
             ends.append(ends[-1] + -(-parameter.numel() // ALIGNMENT) * ALIGNMENT)
-        self.values = parameters[0].new_zeros(ends[-1]).detach()
-        self.gradients = torch.zeros_like(self.values)
-        self.views: list[Tensor] = []
-        for parameter, start in zip(parameters, ends, strict=False):
-            end = start + parameter.numel()
-            place = self.values[start:end].view_as(parameter)
-            place.copy_(parameter.detach())
-            parameter.data = place
-            self.views.append(self.gradients[start:end].view_as(parameter))
+        self.values = parameters[0].detach().new_zeros(ends[-1])
+        self.views = [
+            self.values[start : start + parameter.numel()].view_as(parameter)
+            for parameter, start in zip(parameters, ends, strict=False)
+        ]
 
-    def gather(self, gradients: Sequence[Tensor]) -> None:
-        """Bring the parameters' gradients, in their order, into `gradients`, unless they were written there."""
-        for view, gradient in zip(self.views, gradients, strict=True):
-            if gradient.data_ptr() != view.data_ptr():
-                view.copy_(gradient)
+    def put(self, start: int, gradients: Gradients) -> None:
+        """Copy the gradients of consecutive parameters, from number `start` on, to their places."""
+        for view, gradient in zip(self.views[start:], gradients, strict=False):
+            view.copy_(gradient)

@@ -2,20 +2,24 @@
 
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+import gan.training.linear
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.settings import ModelSettings
-from gan.training.adam import Adam
+from gan.training.adam import Gradients
 from gan.training.chain import Chain
 from gan.training.flat import ALIGNMENT, Flat
 from gan.training.games import NoiseToImage
+from gan.training.linear import Linear, OneDnnLinear, linear, prefers_one_dnn
 from gan.training.losses import LOSSES, Loss
 from gan.training.player import Player
 from gan.training.settings import TrainSettings
+from gan.training.team import ALONE, Team
 
 # Weights large enough to be shared out among cores, and ones that are not, or cannot be evenly.
 WIDTHS = ModelSettings(generator_widths=[96, 770, 384, 5], discriminator_widths=[384, 96, 7])
@@ -25,46 +29,117 @@ SHAPE = (1, 16, 24)
 @pytest.fixture(params=[1, 2, 3])
 def cores(request: pytest.FixtureRequest) -> Iterator[int]:
     """The number of threads, set for a test."""
-    before, kind = torch.get_num_threads(), torch.get_default_dtype()
+    before = torch.get_num_threads()
     torch.set_num_threads(request.param)
-    torch.set_default_dtype(torch.float64)
     yield request.param
     torch.set_num_threads(before)
-    torch.set_default_dtype(kind)
+
+
+@pytest.fixture(params=["one-dnn", "plain", "double"])
+def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """How products are made, whatever suits this machine. In double precision: torch's own."""
+    if request.param == "one-dnn" and not torch.backends.mkldnn.is_available():
+        pytest.skip("PyTorch comes without oneDNN here")
+    monkeypatch.setattr(gan.training.linear, "prefers_one_dnn", lambda _cores: request.param == "one-dnn")
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64 if request.param == "double" else torch.float32)
+    yield request.param
+    torch.set_default_dtype(before)
 
 
 def compare(network: nn.Module, x: torch.Tensor, before: torch.Tensor | None) -> None:
     """Twice, for a second batch meets what the first one left."""
     plain = copy.deepcopy(network)
     assert Chain.fits(network)
-    player = Player(network, 1e-3, (0.5, 0.999))
+    chain, skip = Chain(network), 0 if before is None else len(before)
+    close: dict[str, Any] = {} if x.dtype == torch.float64 else {"rtol": 1e-4, "atol": 1e-4}
     for rows in (x, x[: len(x) // 2]):
         leaf = rows.clone().requires_grad_()
         expected = plain(leaf if before is None else torch.cat([before, leaf]))
-        output, back = player.forward(rows, before=before, wanted=True)
-        torch.testing.assert_close(output, expected.detach())
+        output, tape = chain.run(rows, before)
+        torch.testing.assert_close(output, expected.detach(), **close)
         g = torch.randn_like(expected)
         *gradients, of_input = torch.autograd.grad(expected, [*plain.parameters(), leaf], g)
-        below = back(g)
+        found: dict[int, torch.Tensor] = {}
+
+        def take(start: int, some: Gradients, found: dict[int, torch.Tensor] = found) -> None:
+            assert not found.keys() & set(range(start, start + len(some)))
+            found |= {start + i: gradient.clone() for i, gradient in enumerate(some)}
+
+        below = chain.run_back(tape, g, skip, True, take)
         assert below is not None
-        torch.testing.assert_close(below.view_as(rows), of_input)
-        for mine, theirs in zip(player.flat.views, gradients, strict=True):
-            torch.testing.assert_close(mine, theirs)
+        torch.testing.assert_close(below.view_as(rows), of_input, **close)
+        assert len(found) == len(gradients)
+        for i, theirs in enumerate(gradients):
+            torch.testing.assert_close(found[i], theirs, **close)
         for mine, theirs in zip(network.buffers(), plain.buffers(), strict=True):
-            torch.testing.assert_close(mine, theirs)
+            torch.testing.assert_close(mine, theirs, **close)
 
 
-def test_a_generators_passes_are_autograds(cores: int) -> None:
+def test_a_generators_passes_are_autograds(cores: int, products: str) -> None:
     compare(build_generator(WIDTHS, SHAPE), torch.randn(64, 100), None)
 
 
-def test_a_discriminators_passes_are_autograds_and_reals_get_no_gradient(cores: int) -> None:
+def test_a_discriminators_passes_are_autograds_and_reals_get_no_gradient(cores: int, products: str) -> None:
     compare(build_discriminator(WIDTHS, SHAPE), torch.randn(40, *SHAPE), torch.randn(24, *SHAPE))
 
 
-def test_other_networks_take_autograd() -> None:
-    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 1))
-    assert not Chain.fits(network)
+def test_which_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    large, small = nn.Linear(512, 256), nn.Linear(16, 8)
+    monkeypatch.setattr(gan.training.linear, "prefers_one_dnn", lambda _cores: True)
+    assert type(linear(large)) is OneDnnLinear
+    assert type(linear(small)) is Linear
+    assert type(linear(large.double())) is not OneDnnLinear
+    monkeypatch.undo()
+    capability, together = ["AVX512"], [True]
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability[0])
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    monkeypatch.setattr(gan.training.linear, "cores_share_a_cache", lambda: together[0])
+    assert prefers_one_dnn(1) and prefers_one_dnn(2)
+    together[0] = False
+    assert prefers_one_dnn(1) and not prefers_one_dnn(2)
+    capability[0] = "AVX2"
+    assert not prefers_one_dnn(1)
+
+
+class Pair(Team):
+    """One of two processes, the other of which has the same gradients."""
+
+    def add(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.mul_(2)
+
+
+@pytest.mark.parametrize("team", [ALONE, Pair(0, 2)])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [nn.Flatten(), nn.Linear(16, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1)],
+        [nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 1)],
+    ],
+)
+def test_the_way_back_moves_a_player_by_the_teams_gradients(layers: list[nn.Module], team: Team) -> None:
+    network = copy.deepcopy(nn.Sequential(*layers))
+    plain, x = copy.deepcopy(network), torch.randn(5, 1, 4, 4)
+    player = Player(network, 1e-3, (0.5, 0.999), team=team)
+    optimizer = torch.optim.Adam(plain.parameters(), 1e-3, (0.5, 0.999))
+    for _ in range(3):
+        output, back = player.forward(x[2:], before=x[:2], wanted=True)
+        leaf = x[2:].clone().requires_grad_()
+        expected = plain(torch.cat([x[:2], leaf]))
+        torch.testing.assert_close(output, expected.detach())
+        below = back(torch.ones(5, 1))
+        optimizer.zero_grad()
+        expected.sum().mul(team.size).backward()
+        optimizer.step()
+        assert below is not None and leaf.grad is not None
+        torch.testing.assert_close(below.view_as(leaf), leaf.grad / team.size)
+        for mine, theirs in zip(network.parameters(), plain.parameters(), strict=True):
+            torch.testing.assert_close(mine, theirs)
+    assert player.forward(x)[1](torch.ones(5, 1)) is None
+
+
+def test_which_networks_have_written_out_passes() -> None:
+    assert not Chain.fits(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 1)))
     assert not Chain.fits(nn.Linear(2, 2))
     first = nn.Linear(2, 2)
     assert Chain.fits(nn.Sequential(first, nn.BatchNorm1d(2), nn.Tanh()))
@@ -76,32 +151,17 @@ def test_other_networks_take_autograd() -> None:
         [nn.BatchNorm1d(2, momentum=None)],
     ):
         assert not Chain.fits(nn.Sequential(first, *others))
-    player, x = Player(network, 1e-3, (0.5, 0.999)), torch.randn(5, 1, 4, 4)
-    output, back = player.forward(x[2:], before=x[:2], wanted=True)
-    below = back(torch.ones(5, 1))
-    leaf = x[2:].clone().requires_grad_()
-    expected = network(torch.cat([x[:2], leaf]))
-    torch.testing.assert_close(output, expected.detach())
-    *gradients, of_input = torch.autograd.grad(expected.sum(), [*network.parameters(), leaf])
-    torch.testing.assert_close(below, of_input)
-    for mine, theirs in zip(player.flat.views, gradients, strict=True):
-        torch.testing.assert_close(mine, theirs)
-    assert player.forward(x)[1](torch.ones(5, 1)) is None
 
 
-def test_parameters_become_views_of_one_tensor() -> None:
-    network = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 2))
-    before = copy.deepcopy(network)
-    flat = Flat(network)
-    assert all(a.equal(b) for a, b in zip(network.parameters(), before.parameters(), strict=True))
+def test_gathered_gradients_are_views_of_one_tensor() -> None:
+    parameters = [torch.zeros(5, 3), torch.zeros(5), torch.zeros(2, 5), torch.zeros(2)]
+    flat = Flat(parameters)
     assert len(flat.values) == 4 * ALIGNMENT
-    network(torch.ones(1, 3)).sum().backward()
-    flat.gather([p.grad for p in network.parameters() if p.grad is not None])
-    for view, parameter in zip(flat.views, network.parameters(), strict=True):
-        assert parameter.grad is not None and view.equal(parameter.grad)
-    Adam(list(network.parameters()), 1e-2, (0.5, 0.9)).step(flat.views)
-    moved = torch.cat([p.detach().flatten() for p in network.parameters()])
-    assert torch.isin(moved, flat.values).all()
+    gradients = [torch.randn_like(parameter) for parameter in parameters]
+    flat.put(2, gradients[2:])
+    flat.put(0, gradients[:2])
+    assert all(view.equal(gradient) for view, gradient in zip(flat.views, gradients, strict=True))
+    assert flat.values.sum() == pytest.approx(sum(float(gradient.sum()) for gradient in gradients), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", LOSSES)
