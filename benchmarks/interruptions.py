@@ -47,6 +47,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 RESULTS = {
     "models": "models/[!.]*.safetensors",  # pathlib's * would take hidden files too
+    "snapshots": "models/snapshots/*",
     "frames": "reports/frames/*",
     "history": "reports/history.tsv",
     "metrics": "reports/metrics.json",

@@ -5,7 +5,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from gan.figures.curves import read_history, training_curves
+from gan.evaluation.summary import MEANINGS
+from gan.figures.curves import report_curves
 from gan.figures.page import Page, parameters_of, write_page
 from gan.figures.settings import ReportSettings
 from gan.files import read_about
@@ -15,7 +16,7 @@ from stages.sections import SECTIONS
 
 REPORTS = Path("reports")
 OUT = REPORTS / "index.html"
-STAGES = ("download", "prepare", "train", "sample", "animate")
+STAGES = ("download", "prepare", "classifier", "train", "sample", "evaluate", "animate")
 
 
 def main() -> None:
@@ -23,14 +24,17 @@ def main() -> None:
     parameters = {
         name: parameters_of(name, section(name, kind)) for name, kind in SECTIONS.items() if name != "runtime"
     }
-    pictures = {name: REPORTS / f"{name}.png" for name in ("samples", "grid", "interpolation", "reals")}
+    pictures = {name: REPORTS / f"{name}.png" for name in ("samples", "grid", "interpolation", "reals", "neighbours")}
+    evaluation = json.loads((REPORTS / "evaluation_details.json").read_text(encoding="utf-8"))
     page = Page(
         title=section("report", ReportSettings).title,
         about=read_about(Path("data/prepared.safetensors")),
         metrics=json.loads((REPORTS / "metrics.json").read_text(encoding="utf-8")),
         parameters=parameters,
         pictures={**pictures, "film": REPORTS / "training.gif"},
-        curves=training_curves(read_history(REPORTS / "history.tsv")),
+        curves=report_curves(REPORTS / "history.tsv", REPORTS / "quality.tsv", evaluation),
+        evaluation=evaluation,
+        meanings=MEANINGS,
         networks=(REPORTS / "networks.txt").read_text(encoding="utf-8"),
         seconds={name: seconds for name in STAGES if (seconds := timing(name, "seconds")) is not None},
         rate=timing("rate", "iterations_per_second"),

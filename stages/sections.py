@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from gan.data.settings import DataSettings, PrepareSettings
+from gan.evaluation.settings import ClassifierSettings, EvaluateSettings
 from gan.figures.settings import AnimateSettings, ReportSettings, SampleSettings
 from gan.networks.settings import ModelSettings
 from gan.runtime import RuntimeSettings
@@ -19,6 +20,8 @@ SECTIONS: dict[str, type[Settings]] = {
     "model": ModelSettings,
     "train": TrainSettings,
     "sample": SampleSettings,
+    "classifier": ClassifierSettings,
+    "evaluate": EvaluateSettings,
     "animate": AnimateSettings,
     "report": ReportSettings,
     "runtime": RuntimeSettings,

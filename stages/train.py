@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gan.data.prepared import Batches, Prepared
 from gan.files import write_text
-from gan.networks.build import save_network
+from gan.networks.build import save_networks
 from gan.networks.settings import ModelSettings
 from gan.networks.summary import describe_game
 from gan.runtime import RuntimeSettings, select_device, set_threads
@@ -15,18 +15,18 @@ from gan.training.film import Film
 from gan.training.games import NoiseToImage
 from gan.training.loop import train
 from gan.training.settings import TrainSettings
+from gan.training.snapshots import Snapshots
 from gan.training.team import Team, launch
 from stages import HOME, run
 from stages.jobs import sharers
 from stages.params import section
 
-DATA, REPORTS = Path("data/prepared.safetensors"), Path("reports")
+DATA, MODELS, REPORTS = Path("data/prepared.safetensors"), Path("models"), Path("reports")
 
 
 def main() -> None:
     sections = section("model", ModelSettings), section("train", TrainSettings), section("runtime", RuntimeSettings)
-    runtime = sections[-1]
-    if runtime.processes > 1 and not Team.is_started():
+    if (runtime := sections[-1]).processes > 1 and not Team.is_started():
         launch("stages.train", runtime.processes)
     team = Team.join(select_device(runtime.device))
     # Two trainings in a folder would mix their frames and models.
@@ -40,19 +40,19 @@ def train_and_save(model: ModelSettings, settings: TrainSettings, runtime: Runti
     device, prepared = select_device(runtime.device), Prepared.load(DATA)
     game = NoiseToImage(model, settings, prepared.shape, device, team=team, precision=runtime.precision)
     batches = Batches(prepared.train.images.to(device), settings.batch_size, settings.seed, team.rank, team.size)
-    machine = {"device": device.type, "processes": team.size, "precision": runtime.precision}
-    identity = {"model": model.model_dump(), "train": settings.model_dump(exclude={"epochs"}), **machine}
+    facts = {**prepared.about, "device": device.type, "processes": team.size, "precision": runtime.precision}
+    identity = {**facts, "model": model.model_dump(), "train": settings.identity()}
     folder = HOME / ".checkpoints" / fingerprint(identity, DATA, loaded_sources(Path.cwd()))
     queued = "DVC_EXP_NAME" in os.environ  # jobs of a sweep may share a run, such as one of fewer epochs: take turns
     with held(folder, "training this very run", wait=queued) if team.leads else nullcontext():
         film = Film(REPORTS / "frames", folder / "frames", settings.frame_every)
-        result = train(game, batches, settings, Checkpoints(folder, runtime.checkpoint_seconds), film, team=team)
+        snapshots = Snapshots(MODELS / "snapshots", folder / "snapshots", model, settings, facts)
+        checkpoints = Checkpoints(folder, runtime.checkpoint_seconds)
+        result = train(game, batches, settings, checkpoints, film, snapshots=snapshots, team=team)
     if team.leads:
         write_text(REPORTS / "networks.txt", describe_game(game.generator, game.discriminator, model.latent_dim))
         result.history.save(REPORTS / "history.tsv", REPORTS / "metrics.json", settings.epochs)
-        for name, network in game.networks().items():
-            facts = {**prepared.about, "train": settings.facts(), **machine}
-            save_network(Path(f"models/{name}.safetensors"), network, name.split("_")[0], model, facts)
+        save_networks(MODELS, game.networks(), model, {**facts, "train": settings.facts()})
         result.report(REPORTS / "timings/rate.json")
 
 

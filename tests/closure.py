@@ -38,8 +38,3 @@ def _imports(tree: ast.Module) -> Iterator[str]:
             assert node.level == 0 and node.module, "this project imports by full name"
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-if __name__ == "__main__":
-    for stage in ("download", "prepare", "train", "sample", "animate", "report"):
-        print(stage, *sorted(closure(f"stages.{stage}")), sep="\n      - ")

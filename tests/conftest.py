@@ -29,8 +29,11 @@ TINY: dict[str, dict[str, Any]] = {
     "model": {"latent_dim": 8, "generator_widths": [16, 32], "discriminator_widths": [16]},
     "train": {"epochs": 2, "lr": 1e-3, "frame_every": 10, "log_every": 5, "ema": 0.9},
     "sample": {"grid_rows": 2, "grid_columns": 3, "interpolations": 2, "interpolation_steps": 3},
+    "classifier": {"epochs": 1},
+    "evaluate": {"samples": 100, "repeats": 2},
     "runtime": {"threads": 1, "device": "cpu"},
 }
+STAGES = ["download", "prepare", "train", "classifier", "sample", "evaluate", "animate", "report"]
 
 
 @dataclass
@@ -146,7 +149,7 @@ def _new(path: Path) -> Project:
 @pytest.fixture(scope="session")
 def _finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = _new(tmp_path_factory.mktemp("finished") / "project")
-    assert project.repro() == ["download", "prepare", "train", "sample", "animate", "report"]
+    assert project.repro() == STAGES
     project.git("add", "--all")
     project.git("commit", "--quiet", "--message=ran")
     return project

@@ -2,7 +2,10 @@
 
 import csv
 import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
@@ -10,6 +13,7 @@ mpl.use("svg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+CROWDED = 12  # class names, from which on they stand upright
 INK = "#7d8590"  # readable on white and on black paper
 COLOURS = {"generator_loss": "#d9822b", "discriminator_loss": "#2f81d6", "d_real": "#2f81d6", "d_fake": "#d9822b"}
 LABELS = {
@@ -20,15 +24,74 @@ LABELS = {
 }
 
 
-def read_history(path: Path) -> dict[str, list[float]]:
-    """Columns of the history table by name."""
+def read_table(path: Path) -> dict[str, list[float]]:
+    """Columns of a tab-separated table of numbers by name."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     return {name: [float(row[name]) for row in rows] for name in rows[0]}
 
 
+def report_curves(history: Path, track: Path, evaluation: Mapping[str, Any]) -> dict[str, str]:
+    """SVG elements by name: the training; the quality along it, and the classes, or nothing where they are not known.
+
+    history, track: tables; evaluation: the details that gan.evaluation writes.
+    """
+    quality, classes = read_table(track), evaluation.get("classes")
+    coverage = evaluation["figures"]["coverage"]["real"]
+    return {
+        "training": training_curves(read_table(history)),
+        "quality": quality_curves(quality, evaluation["best_epoch"], coverage) if len(quality["epoch"]) > 1 else "",
+        "classes": class_bars(classes["names"], classes["samples"], classes["training"]) if classes else "",
+    }
+
+
 def training_curves(history: dict[str, list[float]]) -> str:
     """Losses and the discriminator's mean answers against the iteration, as an SVG element."""
+    with _paper(2) as (out, (losses, answers)):
+        _lines(losses, history, ["generator_loss", "discriminator_loss"], "loss")
+        _lines(answers, history, ["d_real", "d_fake"], "mean answer")
+        answers.set_ylim(0, 1)
+        answers.axhline(0.5, color=INK, linewidth=0.8, linestyle=":")
+    return _element(out)
+
+
+def quality_curves(track: dict[str, list[float]], best: float, real_coverage: float) -> str:
+    """Fréchet distance over that of real pictures, and coverage, against the epoch, as an SVG element.
+
+    best: the epoch of the smallest distance; real_coverage: what real pictures cover (dotted, as 1 is on the left).
+    """
+    with _paper(2) as (out, (distance, coverage)):
+        for axes, name, goal in ((distance, "frechet_ratio", 1.0), (coverage, "coverage", real_coverage)):
+            axes.plot(track["epoch"], track[name], color=COLOURS["generator_loss"], marker="o", markersize=4)
+            axes.axhline(goal, color=INK, linewidth=0.8, linestyle=":")
+            at = track["epoch"].index(best)
+            axes.plot(best, track[name][at], marker="o", markersize=9, fillstyle="none", color=COLOURS["d_real"])
+            _tidy(axes, "epoch")
+        distance.set(yscale="log", ylabel="distance, × that of real pictures")
+        coverage.set(ylim=(0, 1), ylabel="coverage of the test pictures")
+    return _element(out)
+
+
+def class_bars(names: list[str], samples: list[float], training: list[float]) -> str:
+    """Shares of the classes among samples and training pictures, as an SVG element."""
+    with _paper(1) as (out, (axes,)):
+        places = range(len(names))
+        for offset, shares, name, label in (
+            (-0.2, samples, "generator_loss", "drawn"),
+            (0.2, training, "d_real", "training pictures"),
+        ):
+            axes.bar([x + offset for x in places], shares, 0.38, color=COLOURS[name], label=label)
+        crowded = len(names) > CROWDED or sum(map(len, names)) > CROWDED * 3
+        axes.set_xticks(places, names, rotation=90 if crowded else 0)
+        _tidy(axes, "class")
+        axes.set_ylabel("share")
+        axes.legend(frameon=False)
+    return _element(out)
+
+
+@contextmanager
+def _paper(columns: int) -> Iterator[tuple[io.StringIO, list[Axes]]]:
+    """Axes side by side; when they are drawn, the text gets the SVG file."""
     # A fixed salt and no date: the same history gives the same bytes.
     with mpl.rc_context(
         {
@@ -41,14 +104,14 @@ def training_curves(history: dict[str, list[float]]) -> str:
             "ytick.color": INK,
         }
     ):
-        figure, (losses, answers) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
-        _lines(losses, history, ["generator_loss", "discriminator_loss"], "loss")
-        _lines(answers, history, ["d_real", "d_fake"], "mean answer")
-        answers.set_ylim(0, 1)
-        answers.axhline(0.5, color=INK, linewidth=0.8, linestyle=":")
+        figure, axes = plt.subplots(1, columns, figsize=(9, 3), layout="constrained", squeeze=False)
         out = io.StringIO()
+        yield out, list(axes[0])
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         plt.close(figure)
+
+
+def _element(out: io.StringIO) -> str:
     svg = out.getvalue()
     return svg[svg.index("<svg") :]
 
@@ -56,7 +119,12 @@ def training_curves(history: dict[str, list[float]]) -> str:
 def _lines(axes: Axes, history: dict[str, list[float]], names: list[str], label: str) -> None:
     for name in names:
         axes.plot(history["step"], history[name], color=COLOURS[name], linewidth=1.4, label=LABELS[name])
-    axes.set(xlabel="iteration", ylabel=label)
+    _tidy(axes, "iteration")
+    axes.set_ylabel(label)
+    axes.legend(frameon=False)
+
+
+def _tidy(axes: Axes, label: str) -> None:
+    axes.set_xlabel(label)
     axes.grid(color=INK, alpha=0.2)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)

@@ -28,14 +28,16 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything that the report shows. `pictures` are files by the name that the template calls them."""
+    """Everything that the report shows. `pictures` are files, `curves` SVG elements, by the names in the template."""
 
     title: str
     about: Mapping[str, Any]
     metrics: Mapping[str, Any]
     parameters: Mapping[str, list[Parameter]]
     pictures: Mapping[str, Path]
-    curves: str
+    curves: Mapping[str, str]
+    evaluation: Mapping[str, Any]
+    meanings: Mapping[str, Any]
     networks: str
     seconds: Mapping[str, float]
     rate: float | None

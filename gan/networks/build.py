@@ -50,6 +50,14 @@ def save_network(path: Path, network: nn.Module, kind: str, settings: ModelSetti
     save_tensors(path, network.state_dict(), {**facts, "kind": kind, "model": settings.model_dump()})
 
 
+def save_networks(
+    folder: Path, networks: Mapping[str, nn.Module], settings: ModelSettings, facts: Mapping[str, Any]
+) -> None:
+    """Write networks into `folder`, each to the file of its name, which begins with its kind; see save_network."""
+    for name, network in networks.items():
+        save_network(folder / f"{name}.safetensors", network, name.split("_")[0], settings, facts)
+
+
 def load_network(path: Path, kind: str) -> tuple[nn.Module, dict[str, Any]]:
     """A network in eval mode on the CPU, and the facts it was saved with; raises UserError if the file is not one."""
     about = read_about(path)

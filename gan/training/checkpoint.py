@@ -82,6 +82,10 @@ class Checkpoints:
         for old in self._paths(step)[KEPT:]:
             old.unlink()
 
+    def newest(self, last_step: int) -> int:
+        """The iterations of the newest state of at most `last_step`, damaged or not; 0 if there is none."""
+        return max((int(path.stem.removeprefix("step-")) for path in self._paths(last_step)), default=0)
+
     def load(self, last_step: int) -> dict[str, Any] | None:
         """The newest whole state of at most `last_step` iterations, or None. Damaged files are named and set aside."""
         for torn in self.folder.glob(".step-*.partial.pt"):  # of a process that was killed while it wrote

@@ -1,5 +1,6 @@
 """Games: which networks play against each other, and what one step of each is."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -34,8 +35,14 @@ class Game(Protocol):
         `rows`: pictures in the whole batch, where the batch given is this process's part of it.
         """
 
+    def anneal(self, rate: float) -> None:
+        """From now on, take the settings' learning rates times `rate`."""
+
     def preview(self) -> Tensor:
         """The same pictures at every call but for what the networks have learned: [25, C, H, W] in [-1, 1]."""
+
+    def snapshot(self) -> nn.Module:
+        """A copy, in eval mode, of the network that samples are drawn with. Leaves the training as it is."""
 
     def networks(self) -> Mapping[str, nn.Module]:
         """The networks worth keeping, by file name, in eval mode."""
@@ -76,7 +83,9 @@ class NoiseToImage:
             self.discriminator = build_discriminator(model, shape).to(device)
         betas = (train.betas[0], train.betas[1])
         networks = (self.generator, self.discriminator)
-        self._players = [Player(network, train.lr, betas, bfloat16=precision == "bfloat16") for network in networks]
+        self._players = [
+            Player(network, train.lr, betas, team=team, bfloat16=precision == "bfloat16") for network in networks
+        ]
         self.average = Average(self.generator, train.ema) if train.ema > 0 else None
         if team.size > 1 and torch.device(device).type == "cuda":  # PyTorch has none for the CPU
             nn.SyncBatchNorm.convert_sync_batchnorm(self.generator)  # in place, after the average has taken its copy
@@ -104,17 +113,16 @@ class NoiseToImage:
         share = count / (rows or count)  # before the passes back: SyncBatchNorm, too, adds up what processes have
         to_fakes = back_to_fakes(upstream if share == 1 else upstream.mul_(share))
         assert to_fakes is not None
-        # Each moves as soon as it can, while its gradients are in the cores' caches.
-        self.team.add(discriminator.flat.gradients)
-        discriminator.step()
         back_to_latents(to_fakes.flatten(1).mul_(slopes.generator_by_fake / by_fake).view_as(fakes))
-        self.team.add(generator.flat.gradients)
-        generator.step()
         if self.average is not None:
             self.average.update()
         means = logits.sigmoid().view(2, count).mean(1)
         values = torch.cat([torch.stack([slopes.generator_loss, slopes.discriminator_loss]), means])
         return self.team.add(values if share == 1 else values.mul_(share))
+
+    def anneal(self, rate: float) -> None:
+        for player in self._players:
+            player.optimizer.rate = rate
 
     @torch.no_grad()
     def preview(self) -> Tensor:
@@ -123,6 +131,9 @@ class NoiseToImage:
         pictures: Tensor = sampler.eval()(self._shown)
         sampler.train(training)
         return pictures
+
+    def snapshot(self) -> nn.Module:
+        return copy.deepcopy(self._sampler()).eval()
 
     def networks(self) -> dict[str, nn.Module]:
         networks = {"generator": self._sampler(), "generator_raw": self.generator, "discriminator": self.discriminator}

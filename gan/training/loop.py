@@ -1,4 +1,4 @@
-"""The training loop: it knows steps, batches, frames and checkpoints, but no loss and no network."""
+"""The training loop: it knows steps, batches, frames, snapshots and checkpoints, but no loss and no network."""
 
 import time
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from gan.training.history import History
 from gan.training.interruption import Interruption
 from gan.training.progress import Progress
 from gan.training.settings import TrainSettings
+from gan.training.snapshots import Snapshots
 from gan.training.team import ALONE, Team
 
 
@@ -42,22 +43,25 @@ def train(
     checkpoints: Checkpoints,
     film: Film,
     *,
+    snapshots: Snapshots,
     team: Team = ALONE,
 ) -> Result:
     """Train `game` for settings.epochs passes over `batches`, going on from the newest of its `checkpoints`.
 
-    The film gets a frame every settings.frame_every iterations, the first included, and one of the last.
+    The film gets a frame every settings.frame_every iterations, the first included, and one of the last; the snapshots
+    get the network that samples are drawn with after each of the epochs that they want.
     SIGINT and SIGTERM save a checkpoint and raise KeyboardInterrupt; losses that are not finite raise UserError.
     All processes of a team call this; its leader alone reads and writes files.
     """
     last = settings.epochs * len(batches)
     history = History(game.scalars, settings.log_every, len(batches))
-    state = team.from_leader(checkpoints.load(last) if team.leads else None)
+    state = team.from_leader(_load(checkpoints, snapshots, len(batches), last) if team.leads else None)
     if state is not None:
         game.load_state_dict(state["game"])
         history.load_state_dict(state["history"], batches.images.device)
     if team.leads:
         film.rewind(history.step)
+        snapshots.rewind(history.step // len(batches))
         _say(state, history, last)
     first = history.step
     progress, saved = Progress(first, last, quiet=not team.leads), time.perf_counter()
@@ -72,12 +76,21 @@ def train(
         if team.leads:
             film.add(epoch, iteration, game.preview())
 
+    def snap() -> None:
+        epoch, inside = divmod(history.step, len(batches))
+        if team.leads and not inside and snapshots.wants(epoch):
+            snapshots.add(epoch, game.snapshot())
+
+    snap()  # a longer run may have left a checkpoint, but no snapshot, of an epoch that is the last one here
     with Interruption(patient=team.size > 1) as interruption:
         for epoch, batch in _remaining(batches, history.step, settings.epochs):
             iteration = history.step
+            if settings.lr_decay:
+                game.anneal(settings.rate(iteration / last))
             history.add(game.step(batch, batches.rows(iteration)))
             if film.wants(iteration):
                 draw(epoch, iteration)
+            snap()  # before the checkpoint: one that counts an epoch as done must find its snapshot kept
             progress.show(history, settings.epochs)
             stop = iteration % team.ask_every == 0 and team.any(interruption.wanted)
             if stop or time.perf_counter() - saved > checkpoints.seconds:
@@ -94,6 +107,21 @@ def train(
         if team.any(interruption.wanted):  # all is saved, but who asked to stop does not want the stages after this one
             raise KeyboardInterrupt
     return Result(history, (history.step - first) / seconds)
+
+
+def _load(checkpoints: Checkpoints, snapshots: Snapshots, per_epoch: int, last: int) -> dict[str, Any] | None:
+    """The newest state, of at most `last` iterations, such that the snapshots wanted of the time before it are kept.
+
+    They are, unless train.epochs was lowered: a longer run has its snapshots further apart.
+    """
+    reach = snapshots.reach() * per_epoch
+    if checkpoints.newest(last) > reach:
+        print(
+            f"train: with fewer train.epochs there is a snapshot of epoch {snapshots.reach()}, "
+            "which the run so far did not make: goes on from before it",
+            flush=True,
+        )
+    return checkpoints.load(reach)
 
 
 def _remaining(batches: Batches, done: int, epochs: int) -> Iterator[tuple[int, Tensor]]:

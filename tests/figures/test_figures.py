@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gan.figures.animation import captioned, save_gif, thinned
-from gan.figures.curves import read_history, training_curves
+from gan.figures.curves import read_table, training_curves
 from gan.figures.grids import grid, save_png, to_uint8
 
 
@@ -85,7 +85,7 @@ def test_curves_are_the_same_bytes_every_time(tmp_path: Path) -> None:
     path = tmp_path / "history.tsv"
     columns = ["step", "epoch", "generator_loss", "discriminator_loss", "d_real", "d_fake"]
     path.write_text("\t".join(columns) + "\n10\t1\t1.0\t0.5\t0.7\t0.3\n20\t2\t1.1\t0.6\t0.6\t0.4\n")
-    history = read_history(path)
+    history = read_table(path)
     assert history["generator_loss"] == [1.0, 1.1]
     first = training_curves(history)
     assert first == training_curves(history)

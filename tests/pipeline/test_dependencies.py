@@ -50,7 +50,9 @@ def test_no_key_that_dvc_drops_from_its_run_cache() -> None:
 def paths_of(kind: str) -> list[tuple[str, bool]]:
     """Each out of that kind in dvc.yaml, and whether DVC keeps it."""
     entries = [entry for stage in PIPELINE["stages"].values() for entry in stage.get(kind, [])]
-    return [(e, True) if isinstance(e, str) else (next(iter(e)), next(iter(e.values()))["cache"]) for e in entries]
+    return [
+        (e, True) if isinstance(e, str) else (next(iter(e)), next(iter(e.values())).get("cache", True)) for e in entries
+    ]
 
 
 def test_git_ignores_what_dvc_keeps_and_nothing_else() -> None:

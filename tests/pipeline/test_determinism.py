@@ -11,9 +11,12 @@ from tests.conftest import Project, stop
 
 RESULTS = [
     "models/*.safetensors",
+    "models/snapshots/*",
     "reports/frames/*",
     "reports/history.tsv",
     "reports/metrics.json",
+    "reports/evaluation*.json",
+    "reports/quality.tsv",
     "data/*.safetensors",
 ]
 
@@ -26,7 +29,7 @@ def results(project: Project) -> dict[str, bytes]:
 
 def test_two_runs_give_the_same_bytes(finished: Project, make_project: Callable[[str], Project]) -> None:
     again = make_project("again")
-    assert again.repro("train") == ["download", "prepare", "train"]
+    assert again.repro("evaluate") == ["download", "prepare", "train", "classifier", "evaluate"]
     assert results(again) == results(finished)
 
 
@@ -80,8 +83,8 @@ def test_more_epochs_continue_and_equal_a_fresh_longer_run(
     fresh = make_project("fresh")
     for project in (finished, fresh):
         project.set(train__epochs=5)
-    assert "train: resumed at epoch 3, iteration 46" in finished.dvc("repro", "train")
-    fresh.repro("train")
+    assert "train: resumed at epoch 3, iteration 46" in finished.dvc("repro", "evaluate")
+    fresh.repro("evaluate")
     assert results(finished) == results(fresh)
 
 

@@ -27,7 +27,7 @@ MISTAKES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("train", {"runtime__threads": 0}, ["runtime.threads: 0", "greater than or equal to 1"]),
     ("download", {"data__dataset": "usps", "data__source": "http://[bad"}, ["usps could not be downloaded"]),
     ("download", {"data__dataset": "usps", "data__source": "~nobody.here/x"}, ["data.source", "has no usps.bz2"]),
-    ("prepare", {"prepare__channels": 2}, ["prepare.channels: 2", "1 or 3"]),
+    ("prepare", {"prepare__channels": 2}, ["prepare.channels: 2", "'auto', 1 or 3"]),
     ("animate", {"animate__scale": 0.5}, ["animate.scale: 0.5", "valid integer"]),
 ]
 

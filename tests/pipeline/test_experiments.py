@@ -44,10 +44,13 @@ def test_an_experiment_and_its_diffs(finished: Project) -> None:
     finished.dvc("plots", "show")
     page = (finished.path / "dvc_plots/index.html").read_text()
     assert "generator_loss" in page and "d_fake" in page
+    assert "Quality along the training" in page and "frechet_ratio" in page
+    assert "predicted" in page  # the classifier's confusion
 
     rows = table(finished.dvc("exp", "show", "--csv"))
     assert any(row["train.epochs"] == "3" and row["epochs_done"] == "3" for row in rows)
     assert any(row["train.epochs"] == "2" and row["epochs_done"] == "2" for row in rows)
+    assert all(float(row["frechet_ratio"]) > 0 and float(row["coverage"]) <= 1 for row in rows)
     shown = finished.dvc("exp", "show", "--md", "--only-changed", "--drop", "(stages|gan|data|models)/")
     assert "train.epochs" in shown and "animate.scale" not in shown
 

@@ -6,20 +6,24 @@ import pytest
 
 from tests.conftest import Project
 
-AFTER_TRAIN = ["sample", "animate", "report"]
+AFTER_TRAIN = ["sample", "evaluate", "animate", "report"]
+AFTER_PREPARE = ["train", "classifier", *AFTER_TRAIN]
 # parameter, new value, the stages that run
 TABLE: list[tuple[str, Any, list[str]]] = [
-    ("data__dataset", "mnist-5k", ["download", "prepare", "train", *AFTER_TRAIN]),
-    ("prepare__seed", 1, ["prepare", "train", *AFTER_TRAIN]),
-    ("prepare__image_size", [8, 9], ["prepare", "train", *AFTER_TRAIN]),
+    ("data__dataset", "mnist-5k", ["download", "prepare", *AFTER_PREPARE]),
+    ("prepare__seed", 1, ["prepare", *AFTER_PREPARE]),
+    ("prepare__image_size", [8, 9], ["prepare", *AFTER_PREPARE]),
     ("model__latent_dim", 9, ["train", *AFTER_TRAIN]),
     ("train__epochs", 3, ["train", *AFTER_TRAIN]),
+    ("train__lr_decay", 0.5, ["train", *AFTER_TRAIN]),
     ("train__ema", 0.8, ["train", *AFTER_TRAIN]),
     # the weights come out the same, so sampling has nothing to do
     ("train__frame_every", 20, ["train", "animate", "report"]),
     ("train__log_every", 7, ["train", "report"]),
     ("sample__weights", "raw", ["sample", "report"]),
     ("sample__grid_rows", 3, ["sample", "report"]),
+    ("classifier__epochs", 2, ["classifier", "evaluate", "report"]),
+    ("evaluate__samples", 150, ["evaluate", "report"]),
     ("animate__frame_ms", 50, ["animate", "report"]),
     ("animate__scale", 2, ["animate", "report"]),
     ("report__title", "Another title", ["report"]),

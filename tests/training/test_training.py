@@ -25,6 +25,7 @@ from gan.training.games import NoiseToImage
 from gan.training.history import History
 from gan.training.loop import train
 from gan.training.settings import TrainSettings
+from gan.training.snapshots import Snapshots
 
 SMALL = ModelSettings(latent_dim=4, generator_widths=[8, 8], discriminator_widths=[8])
 
@@ -148,6 +149,7 @@ def test_a_run_that_is_killed_at_any_iteration_ends_as_if_it_had_not_been(second
         game = NoiseToImage(SMALL, settings, (1, 4, 4))
         folder.mkdir(exist_ok=True)
         checkpoints, film = Checkpoints(folder, seconds), Film(folder / "out", folder / "kept", settings.frame_every)
+        snapshots = Snapshots(folder / "models", folder / "snapshots", SMALL, settings, {"shape": [1, 4, 4]})
         if stop_after is not None:
             real_step, taken = game.step, [0]
 
@@ -158,18 +160,18 @@ def test_a_run_that_is_killed_at_any_iteration_ends_as_if_it_had_not_been(second
                 return real_step(batch, rows)
 
             game.step = step  # type: ignore[method-assign]
-        result = train(game, batches, settings, checkpoints, film)
-        frames = {path.name: path.read_bytes() for path in film.out.iterdir()}
-        return result.history.table(), frames, list(game.networks()["generator"].state_dict().values())
+        result = train(game, batches, settings, checkpoints, film, snapshots=snapshots)
+        files = {path.name: path.read_bytes() for made in (film, snapshots) for path in made.out.iterdir()}
+        return result.history.table(), files, list(game.networks()["generator"].state_dict().values())
 
     whole = run(tmp_path / "whole", None)
-    assert len(whole[1]) == 5  # 0, 3, 6, 9 and the last, 11
+    assert len(whole[1]) == 5 + 3  # frames of 0, 3, 6, 9 and the last, 11; a snapshot of each epoch
     for k in range(1, 12):
         folder = tmp_path / str(k)
         with pytest.raises(KeyboardInterrupt):
             run(folder, k)
-        table, frames, weights = run(folder, None)
-        assert (table, frames) == whole[:2]
+        table, files, weights = run(folder, None)
+        assert (table, files) == whole[:2]
         assert all(a.equal(b) for a, b in zip(weights, whole[2], strict=True))
 
 
@@ -261,7 +263,9 @@ def test_the_generators_gradient_is_exact_however_sure_the_discriminator_is(
     game.step(torch.rand(16, 1, 4, 4))
     plain = torch.autograd.grad(game.loss.generator(discriminator(generator(noise))), list(generator.parameters()))
     size = torch.cat([gradient.flatten() for gradient in plain]).norm()
-    error = torch.cat([(a - b).flatten() for a, b in zip(game._players[0].flat.views, plain, strict=True)]).norm()
+    means = game._players[0].optimizer.state_dict()["means"]  # after one step: (1 − β₁) times the gradient
+    ours = [mean / (1 - TrainSettings().betas[0]) for mean in means]
+    error = torch.cat([(a - b).flatten() for a, b in zip(ours, plain, strict=True)]).norm()
     assert error <= 1e-5 * size + 1e-18
 
 

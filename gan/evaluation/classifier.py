@@ -1,0 +1,159 @@
+"""The classifier: a small convolutional network, trained on the training split alone, whose features judge pictures."""
+
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import affine_grid, cross_entropy, grid_sample
+from torch.optim.lr_scheduler import OneCycleLR
+from tqdm import tqdm
+
+from gan.data.prepared import Split, scaled
+from gan.evaluation.settings import ClassifierSettings
+from gan.files import load_tensors, read_about, save_tensors
+from gan.settings import UserError
+
+FEATURES = 128
+BATCH = 128
+LARGEST_MAP = 8  # pixels a side; maps are halved until they are no larger
+PEAK_LR = 3e-3
+AUTO_PICTURES, AUTO_LEAST_EPOCHS = 80_000, 6
+TURNS = ("upright", "turned by 90°", "turned by 180°", "turned by 270°")
+MIRRORS = ("upright", "upside down", "left-right mirrored", "turned by 180°")
+
+
+class Seen(NamedTuple):
+    """What a classifier says of pictures: features [N, 128] and logits [N, classes]."""
+
+    features: Tensor
+    logits: Tensor
+
+
+class Classifier(nn.Module):
+    """Pictures [B, C, H, W] in [-1, 1] to features [B, 128] and logits [B, classes].
+
+    3×3 convolutions with BatchNorm and ReLU, 32 channels wide, then 64 after each halving down to 8 pixels a side.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], classes: int) -> None:
+        super().__init__()
+        channels, height, width = shape
+        layers: list[nn.Module] = [*_convolution(channels, 32)]
+        inputs = 32
+        while max(height, width) > LARGEST_MAP:
+            layers += [nn.MaxPool2d(2, ceil_mode=True), *_convolution(inputs, 64)]
+            inputs, height, width = 64, ceil(height / 2), ceil(width / 2)
+        self.trunk = nn.Sequential(
+            *layers,
+            nn.Flatten(),
+            nn.Linear(inputs * height * width, FEATURES, bias=False),
+            nn.BatchNorm1d(FEATURES),
+            nn.ReLU(inplace=True),
+        )
+        self.head = nn.Linear(FEATURES, classes)
+
+    def forward(self, pictures: Tensor) -> Seen:
+        features = self.trunk(pictures)
+        return Seen(features, self.head(features))
+
+
+def _convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    return convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+
+
+@torch.inference_mode()
+def look(classifier: Classifier, images: Tensor, *, batch_size: int = 500) -> Seen:
+    """What the classifier, in eval mode, says of pictures, uint8 [N, C, H, W]; on the CPU."""
+    device = next(classifier.parameters()).device
+    seen = [classifier(_laid_out(scaled(rows.to(device)))) for rows in images.split(batch_size)]
+    features, logits = (torch.cat(parts).cpu() for parts in zip(*seen, strict=True))
+    return Seen(features, logits)
+
+
+def train_classifier(
+    train: Split, classes: int, settings: ClassifierSettings, device: torch.device | str = "cpu"
+) -> Classifier:
+    """A classifier of `classes` trained on labelled pictures, in eval mode.
+
+    Adam with one cycle of the learning rate (Smith and Topin 2018); every picture is slightly turned, scaled and moved.
+    """
+    count = len(train.images)
+    epochs = epochs_of(settings, count)
+    steps = epochs * ceil(count / BATCH)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        channels, height, width = train.images.shape[1:]
+        classifier = Classifier((channels, height, width), classes)
+    classifier = classifier.to(device).to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.Adam(classifier.parameters(), fused=True)
+    schedule = OneCycleLR(optimizer, PEAK_LR, total_steps=steps)
+    generator = torch.Generator().manual_seed(settings.seed)
+    for rows in tqdm(_batches(count, epochs, generator), total=steps, desc="classifier", disable=None, leave=False):
+        pictures = _distorted(scaled(train.images[rows].to(device)), generator)
+        loss = cross_entropy(classifier(_laid_out(pictures)).logits, train.labels[rows].to(device))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    classifier.eval()
+    return classifier
+
+
+def epochs_of(settings: ClassifierSettings, count: int) -> int:
+    """Passes over `count` training pictures."""
+    return settings.epochs if settings.epochs != "auto" else max(AUTO_LEAST_EPOCHS, ceil(AUTO_PICTURES / count))
+
+
+def turned(images: Tensor) -> tuple[Split, tuple[str, ...]]:
+    """The pictures turned or mirrored in four ways, which way as label: a task that needs no labels, and the ways.
+
+    Gidaris et al. 2018 (https://arxiv.org/abs/1803.07728): to tell which way is up, a network must see what is there.
+    Pictures that are not square are mirrored instead of turned by 90°.
+    """
+    if images.shape[-1] == images.shape[-2]:
+        ways, names = [images.rot90(quarter, (2, 3)) for quarter in range(4)], TURNS
+    else:
+        ways, names = [images, images.flip(2), images.flip(3), images.flip(2, 3)], MIRRORS
+    return Split(torch.cat(ways), torch.arange(4).repeat_interleave(len(images))), names
+
+
+def save_classifier(path: Path, classifier: Classifier, facts: dict[str, Any]) -> None:
+    """Write a classifier with facts: `shape` and `classes` (names), `task`, `accuracy`, ..."""
+    save_tensors(path, classifier.state_dict(), {**facts, "kind": "classifier"})
+
+
+def load_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
+    """A classifier in eval mode on the CPU, and its facts; raises UserError if the file is not one."""
+    about = read_about(path)
+    if about.get("kind") != "classifier":
+        raise UserError(f"{path}: holds a {about.get('kind', 'data set')}, not a classifier; `dvc repro` makes it")
+    channels, height, width = about["shape"]
+    classifier = Classifier((channels, height, width), len(about["classes"]))
+    classifier.load_state_dict(load_tensors(path))
+    classifier.to(memory_format=torch.channels_last).eval()
+    return classifier, about
+
+
+def _batches(count: int, epochs: int, generator: torch.Generator) -> Iterator[Tensor]:
+    for _ in range(epochs):
+        yield from torch.randperm(count, generator=generator).split(BATCH)
+
+
+def _distorted(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """Each picture turned by up to 10°, scaled by up to 10% and moved by up to 7%, at random."""
+    angle, scale, right, down = torch.rand(4, len(pictures), generator=generator).mul_(2).sub_(1).to(
+        pictures.device
+    ) * torch.tensor([[0.175], [0.1], [0.14], [0.14]], device=pictures.device)
+    cosine, sine = angle.cos() / (1 + scale), angle.sin() / (1 + scale)
+    rows = torch.stack([torch.stack([cosine, -sine, right], 1), torch.stack([sine, cosine, down], 1)], 1)
+    grid = affine_grid(rows, list(pictures.shape), align_corners=False)
+    return grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+
+
+def _laid_out(pictures: Tensor) -> Tensor:
+    """Channels last, which convolutions on the CPU are fastest with."""
+    return pictures.contiguous(memory_format=torch.channels_last)

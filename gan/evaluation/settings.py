@@ -1,0 +1,39 @@
+"""The settings of the judge and of the evaluation."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gan.settings import Settings
+
+Samples = Annotated[int, Field(ge=100, le=1_000_000)]
+Epochs = Annotated[int, Field(ge=1, le=1000)]
+
+
+class ClassifierSettings(Settings):
+    """The network whose features pictures are compared by."""
+
+    epochs: Literal["auto"] | Epochs = Field(
+        "auto", description="passes over the training pictures; auto: 80,000 pictures in all, 6 passes at least"
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of its weights, order and distortions")
+
+
+class EvaluateSettings(Settings):
+    """How the trained generator is judged."""
+
+    weights: Literal["ema", "raw"] = Field("ema", description="which generator: the average, or the last iteration's")
+    samples: Literal["auto"] | Samples = Field(
+        "auto", description="pictures that are drawn and judged; auto: 10,000, of stacked digits 26,000"
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the first set of samples")
+    repeats: int = Field(3, ge=2, le=100, description="sets of samples; the spread over them says how sure a figure is")
+    features: Literal["auto", "classifier", "inception"] = Field(
+        "auto",
+        description="what pictures are compared by; auto: the classifier's features where the pictures have labels, "
+        "else Inception's where its weights can be had",
+    )
+
+    def count(self, classes: int) -> int:
+        """Pictures to draw: where `auto`, as many as the literature does (26,000: Lin et al. 2018, PacGAN)."""
+        return self.samples if self.samples != "auto" else 26_000 if classes >= 1000 else 10_000

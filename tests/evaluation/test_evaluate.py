@@ -1,0 +1,131 @@
+"""Judging whole sets of pictures: real ones, a collapse, copies; and the words for it."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gan.data.prepared import Prepared, Split
+from gan.evaluation.classifier import train_classifier
+from gan.evaluation.evaluate import Evaluation, evaluate
+from gan.evaluation.judge import Judge, classifier_judge
+from gan.evaluation.memorisation import Memorisation
+from gan.evaluation.settings import ClassifierSettings
+from gan.evaluation.summary import Summary
+from gan.evaluation.verdict import verdict
+from gan.evaluation.yardstick import Yardstick
+from tests.evaluation.test_classifier import about, digits
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Prepared:
+    (train, test) = digits()
+    facts = {"classes": list("0123456789"), "counts": {"train": 900, "test": 397}, "shape": [1, 8, 8]}
+    return Prepared(Split(train.images[:900], train.labels[:900]), test, facts)
+
+
+@pytest.fixture(scope="module")
+def judge(prepared: Prepared) -> Judge:
+    return classifier_judge(train_classifier(prepared.train, 10, ClassifierSettings(epochs=8)), about())
+
+
+@pytest.fixture(scope="module")
+def yardstick(judge: Judge, prepared: Prepared) -> Yardstick:
+    return Yardstick(judge, prepared, 400)
+
+
+@pytest.fixture(scope="module")
+def unseen() -> Tensor:
+    return digits()[0].images[900:1300]  # neither in the training nor in the test split
+
+
+def test_real_pictures_that_nobody_saw_are_as_good_as_the_control(yardstick: Yardstick, unseen: Tensor) -> None:
+    found = yardstick.measure(unseen)
+    assert found["classes_covered"] == 10
+    assert found["frechet"] < 3 * yardstick.control["frechet"]
+    assert found["coverage"] > 0.8 * yardstick.control["coverage"]
+    assert found["parzen"] == pytest.approx(yardstick.control["parzen"], rel=0.2)
+
+
+def test_a_collapse_shows(yardstick: Yardstick, prepared: Prepared, unseen: Tensor) -> None:
+    ones = prepared.train.images[prepared.train.labels == 1]
+    collapsed = ones[torch.arange(400) % len(ones)]
+    healthy, found = yardstick.measure(unseen), yardstick.measure(collapsed)
+    assert found["classes_covered"] <= 2
+    assert found["coverage"] < healthy["coverage"] / 3
+    assert found["recall"] < healthy["recall"] / 3
+    assert found["class_kl"] > 1.5
+    assert found["score"] < 2 < healthy["score"]
+    assert found["frechet"] > 10 * healthy["frechet"]
+    assert yardstick.glance(collapsed)["coverage"] == pytest.approx(found["coverage"])
+
+
+def test_glance_agrees_with_measure(yardstick: Yardstick, unseen: Tensor) -> None:
+    glance, whole = yardstick.glance(unseen), yardstick.measure(unseen)
+    assert glance["frechet_ratio"] == pytest.approx(yardstick.ratio(whole["frechet"]))
+    assert glance["coverage"] == pytest.approx(whole["coverage"])
+    assert glance["classes_covered"] == whole["classes_covered"]
+
+
+@pytest.fixture(scope="module")
+def evaluation(yardstick: Yardstick, unseen: Tensor) -> Evaluation:
+    noise = torch.randint(0, 256, (400, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return evaluate(yardstick, [unseen, unseen.flip(0)], [(1, noise), (2, unseen)], {"weights": "ema", "seeds": [0, 1]})
+
+
+def test_the_evaluation_names_what_its_figures_are_of(evaluation: Evaluation) -> None:
+    details = json.loads(json.dumps(evaluation.details, allow_nan=False))
+    assert details["extractor"] == "it"
+    assert details["samples"] == {"weights": "ema", "seeds": [0, 1], "pictures_a_seed": 400}
+    assert details["against"] == {"split": "test", "pictures": 397}
+    assert details["real"] == {"split": "train", "pictures": 400}
+    assert set(details["figures"]["frechet"]) == {"samples", "spread", "real"}
+    assert sum(details["classes"]["samples"]) == pytest.approx(1)
+    assert evaluation.metrics["frechet_ratio"] == details["frechet_ratio"]
+
+
+def test_the_track_names_the_best(evaluation: Evaluation) -> None:
+    assert evaluation.details["best_epoch"] == 2
+    rows = [line.split("\t") for line in evaluation.table().splitlines()]
+    assert rows[0] == ["epoch", "frechet_ratio", "coverage", "classes_covered"]
+    assert [row[0] for row in rows[1:]] == ["1", "2"]
+    assert "Still improving" in evaluation.verdict[-1]
+
+
+def test_pairs_are_pictures(evaluation: Evaluation) -> None:
+    assert evaluation.pairs.shape == (20, 1, 8, 8) and evaluation.pairs.dtype == np.uint8
+
+
+def test_copies_are_called_so(yardstick: Yardstick, prepared: Prepared) -> None:
+    copies = prepared.train.images[:400]
+    result = evaluate(yardstick, [copies, copies], [], {})
+    assert result.metrics["memorisation"] > 0.9
+    assert any(line.startswith("Memorising: 100%") for line in result.verdict)
+
+
+def words(ratios: list[float], coverage: float = 0.9) -> list[str]:
+    summary = Summary({"coverage": coverage, "classes_covered": 9.0}, {}, {"coverage": 0.95})
+    track = [{"epoch": 10.0 * (i + 1), "frechet_ratio": ratio} for i, ratio in enumerate(ratios)]
+    return verdict(summary, ratios[-1], Memorisation(0.81, 0.8, 0.02, 1.0, 1.0, []), track, 10)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "said"),
+    [
+        ([30, 20, 12], "Still improving at the end"),
+        ([30, 12, 12.2], "has levelled off"),
+        ([30, 12, 25], "best at epoch 20 (12.0×) and has become worse since"),
+    ],
+)
+def test_the_course_in_words(ratios: list[float], said: str) -> None:
+    assert said in words(ratios)[-1]
+
+
+def test_the_verdict_in_words() -> None:
+    lines = words([8.0, 3.0])
+    assert lines[0] == "Covers 9 of 10 classes."
+    assert "3.0×" in lines[1] and "good" in lines[1]
+    assert "No sign of memorising" in lines[3]
+    assert "collapsed" not in lines[2] and "collapsed" in words([8.0, 3.0], coverage=0.1)[2]
