@@ -19,7 +19,11 @@ def test_the_table_of_parameters_is_that_of_the_code() -> None:
 
 def test_parameters_named_anywhere_exist() -> None:
     names = set(re.findall(r"`-S ([a-z]+\.[a-z_]+)=", README)) | set(re.findall(r"-S '?([a-z]+\.[a-z_]+)=", README))
-    names |= set(re.findall(r"`((?:data|prepare|model|train|sample|classifier|evaluate|animate|report|runtime)\.[a-z_]+)`", README))
+    names |= set(
+        re.findall(
+            r"`((?:data|prepare|model|train|sample|classifier|evaluate|animate|report|runtime)\.[a-z_]+)`", README
+        )
+    )
     assert len(names) > 20
     for name in names:
         section, key = name.split(".")
