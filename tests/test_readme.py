@@ -5,6 +5,8 @@ import re
 import pytest
 import yaml
 
+from benchmarks.trained import SETTINGS
+from gan.training.settings import TrainSettings
 from stages.sections import SECTIONS, parameter_table
 from tests.conftest import ROOT
 
@@ -49,3 +51,9 @@ def test_the_graph_has_every_stage() -> None:
 @pytest.mark.parametrize("command", ["make run", "make test", "dvc repro", "dvc params diff"])
 def test_the_everyday_commands_are_there(command: str) -> None:
     assert command in COMMANDS
+
+
+def test_make_better_takes_the_settings_that_the_benchmarks_measure() -> None:
+    recipe = (ROOT / "Makefile").read_text().split("\nbetter:")[1].split("\n\n")[0]
+    found = {key: yaml.safe_load(value) for key, value in re.findall(r"-S '?train\.([a-z_]+)=([^' \n]+)", recipe)}
+    assert TrainSettings.parse("train", found) == SETTINGS["better"].model_copy(update={"epochs": 20})
