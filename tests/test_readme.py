@@ -34,7 +34,7 @@ def test_parameters_named_anywhere_exist() -> None:
 
 def test_make_targets_modules_and_pictures_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"(?:`|^)make ([a-z]+)", README, re.MULTILINE):
+    for target in re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for module in re.findall(r"python -m ([a-z_.]+)", README):
         assert (ROOT / (module.replace(".", "/") + ".py")).is_file(), module
