@@ -1,7 +1,7 @@
 # make run    set up .venv and run the pipeline (again: only what changed)
 # make test   lint, types, tests
 # make bench  speed of the training against the tutorial's loop
-# make better full MNIST with settings that make the tutorial's networks draw better; see README, "Better than the tutorial"
+# make better full MNIST with other settings for the tutorial's networks: README, "Other settings, other weights"
 # make paper-table  the table of the 2014 paper, with a line for this project; MNIST=folder where its files are
 # make doctor repair what a killed dvc leaves behind
 # make clean  remove checkpoints and downloads

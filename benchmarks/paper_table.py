@@ -41,7 +41,7 @@ def main() -> None:
     prepared = full_mnist(args.mnist)
     images = prepared.train.images
     validation, test = pixels(images[TRAINED_ON:][:VALIDATION]), pixels(prepared.test.images)
-    game, _ = trained(first(prepared, TRAINED_ON), SETTINGS[args.settings].model_copy(update={"epochs": args.epochs}))
+    game = trained(first(prepared, TRAINED_ON), SETTINGS[args.settings].model_copy(update={"epochs": args.epochs}))
     drawn = torch.from_numpy(draw(game.networks()["generator"], draw_latents(SAMPLES, game.latent_dim, 1000)))
     rows = [
         *PAPER,

@@ -20,7 +20,13 @@ from gan.evaluation.yardstick import Yardstick
 from gan.sampling import draw, draw_latents
 
 SAMPLES = 10_000
-COLUMNS = {"frechet": "Fréchet ÷ real", "coverage": "coverage", "class_kl": "KL of classes", "parzen": "Parzen, nats"}
+# each figure's heading and decimals
+COLUMNS = {
+    "frechet": ("Fréchet ÷ real", 1),
+    "coverage": ("coverage", 3),
+    "class_kl": ("KL of classes", 4),
+    "parzen": ("Parzen, nats", 0),
+}
 
 
 def main() -> None:
@@ -33,13 +39,13 @@ def main() -> None:
     prepared = full_mnist(args.mnist)
     yardstick = Yardstick(judge_of(prepared), prepared, SAMPLES)
     print(f"{yardstick.judge.name}; {SAMPLES:,} samples a set, {args.seeds} sets, against the test split")
-    print("| settings, epochs | weights |" + "".join(f" {title} |" for title in COLUMNS.values()))
+    print("| settings, epochs | weights |" + "".join(f" {title} |" for title, _ in COLUMNS.values()))
     print("|---|---|" + "---|" * len(COLUMNS))
     real = yardstick.control
     print(f"| | real training pictures | 1 | {real['coverage']:.3f} | {real['class_kl']:.4f} | {real['parzen']:.0f} |")
     for name in args.settings:
         settings = SETTINGS[name].model_copy(update={"epochs": args.epochs})
-        game, _ = trained(prepared, settings)
+        game = trained(prepared, settings)
         networks = game.networks()
         latents = draw_latents(2048, game.latent_dim, 1)
         for weights, network in variants(networks["generator_raw"], networks["generator"], latents).items():
@@ -48,14 +54,11 @@ def main() -> None:
                 for seed in range(args.seeds)
             ]
             found = Summary.of([yardstick.measure(images) for images in sets], real)
-            scale = {"frechet": real["frechet"]}
-            digits = {"frechet": 1, "coverage": 3, "class_kl": 4, "parzen": 0}
-            cells = [
-                f" {found.means[key] / scale.get(key, 1):.{digits[key]}f} ± "
-                f"{found.spreads[key] / scale.get(key, 1):.{digits[key]}f} |"
-                for key in COLUMNS
-            ]
-            print(f"| {name}, {args.epochs} | {weights} |" + "".join(cells), flush=True)
+            cells = ""
+            for key, (_, digits) in COLUMNS.items():
+                unit = real[key] if key == "frechet" else 1
+                cells += f" {found.means[key] / unit:.{digits}f} ± {found.spreads[key] / unit:.{digits}f} |"
+            print(f"| {name}, {args.epochs} | {weights} |" + cells, flush=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from gan.networks.settings import ModelSettings
 from gan.training.checkpoint import Checkpoints, fingerprint, loaded_sources
 from gan.training.film import Film
 from gan.training.games import NoiseToImage
-from gan.training.loop import Result, train
+from gan.training.loop import train
 from gan.training.settings import TrainSettings
 from gan.training.snapshots import Snapshots
 
@@ -19,7 +19,7 @@ SETTINGS = {
 }
 
 
-def trained(prepared: Prepared, settings: TrainSettings) -> tuple[NoiseToImage, Result]:
+def trained(prepared: Prepared, settings: TrainSettings) -> NoiseToImage:
     """The game after such a training on the training split of `prepared`."""
     model, path = ModelSettings(), CACHE / "mnist.safetensors"
     pictures = prepared.train.images
@@ -30,4 +30,5 @@ def trained(prepared: Prepared, settings: TrainSettings) -> tuple[NoiseToImage, 
     film = Film(folder / "film", folder / "frames", settings.frame_every)
     snapshots = Snapshots(folder / "snapshots", folder / "kept", model, settings, facts)
     batches = Batches(pictures, settings.batch_size, settings.seed)
-    return game, train(game, batches, settings, Checkpoints(folder), film, snapshots=snapshots)
+    train(game, batches, settings, Checkpoints(folder), film, snapshots=snapshots)
+    return game

@@ -26,7 +26,7 @@ class Yardstick:
     """
 
     def __init__(self, judge: Judge, prepared: Prepared, samples: int, seed: int = 0) -> None:
-        self.judge, self.prepared, self.count = judge, prepared, samples
+        self.judge, self.prepared = judge, prepared
         train = prepared.train.images
         validation = min(VALIDATION, len(train) // 10)
         self._parzen = train[0].numel() <= LARGEST_PARZEN and validation > 0

@@ -16,6 +16,7 @@ from gan.evaluation.settings import ClassifierSettings
 from gan.evaluation.summary import Summary
 from gan.evaluation.verdict import verdict
 from gan.evaluation.yardstick import Yardstick
+from gan.settings import UserError
 from tests.evaluation.test_classifier import about, digits
 
 
@@ -96,6 +97,22 @@ def test_the_track_names_the_best(evaluation: Evaluation) -> None:
 
 def test_pairs_are_pictures(evaluation: Evaluation) -> None:
     assert evaluation.pairs.shape == (20, 1, 8, 8) and evaluation.pairs.dtype == np.uint8
+
+
+def test_very_few_pictures_lower_k_and_fewer_are_refused(judge: Judge, prepared: Prepared) -> None:
+    def few(train: int, test: int) -> Prepared:
+        first, second = prepared.train, prepared.test
+        return Prepared(
+            Split(first.images[:train], first.labels[:train]),
+            Split(second.images[:test], second.labels[:test]),
+            prepared.about,
+        )
+
+    small = Yardstick(judge, few(8, 4), 100)
+    assert small.k == 3
+    assert small.measure(prepared.train.images[:100])["coverage"] <= 1
+    with pytest.raises(UserError, match="8 training and 1 test pictures are too few to judge by"):
+        Yardstick(judge, few(8, 1), 100)
 
 
 def test_copies_are_called_so(yardstick: Yardstick, prepared: Prepared) -> None:
