@@ -7,33 +7,72 @@ In Python: `from gan.generate import generate; pictures = generate("models/gener
 
 import argparse
 import sys
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan.figures.grids import grid, save_png
 from gan.files import replacing
+from gan.networks import stylegan
 from gan.networks.build import load_network
-from gan.sampling import draw, draw_latents, slerp
+from gan.sampling import class_count, cycled_labels, draw, draw_latents, slerp
 from gan.settings import UserError
 
 KEYFRAMES_STEPS = 12  # pictures from one latent to the next in a .gif
 
 
 def generate(
-    model: str | Path, count: int = 25, seed: int = 0, *, batch_size: int = 256, device: str = "auto"
+    model: str | Path,
+    count: int = 25,
+    seed: int = 0,
+    *,
+    label: int | str | None = None,
+    truncation: float = 1.0,
+    batch_size: int = 256,
+    device: str = "auto",
 ) -> NDArray[np.uint8]:
     """Pictures drawn by the generator saved in the file `model`, as uint8 [count, C, H, W].
 
     Picture i of a seed is the same, to rounding, whatever the count, the batch size and the kind of device.
-    device: auto, cpu, cuda or mps. Raises UserError if the file is not a generator or the device is not there.
+    label: the class to draw, by name or number, of a conditional generator; None: one class after another.
+    truncation: of a StyleGAN, from 1 (all variety) to 0 (the mean picture). device: auto, cpu, cuda or mps.
+    Raises UserError if the file is not a generator, cannot do what is asked for, or the device is not there.
     """
-    network, about = load_network(Path(model), "generator")
-    return draw(network, draw_latents(count, about["model"]["latent_dim"], seed), batch_size=batch_size, device=device)
+    network, about = load(Path(model), truncation)
+    latents = draw_latents(count, about["model"]["latent_dim"], seed)
+    return draw(network, latents, labels_for(about, count, label), batch_size=batch_size, device=device)
+
+
+def load(model: Path, truncation: float) -> tuple[nn.Module, dict[str, Any]]:
+    """The generator of a file, with its styles truncated, and its facts."""
+    network, about = load_network(model, "generator")
+    if truncation == 1:
+        return network, about
+    if not isinstance(network, stylegan.Generator):
+        raise UserError(f"truncation {truncation}: {model} is no StyleGAN and has no styles to truncate; leave it at 1")
+    return stylegan.Truncated(network, truncation), about
+
+
+def labels_for(about: Mapping[str, Any], count: int, label: int | str | None) -> Tensor | None:
+    """Labels [count] to ask a generator for, given its facts: of one class, or of one after another."""
+    classes = class_count(about)
+    if label is None:
+        return cycled_labels(count, classes)
+    if not classes:
+        raise UserError(
+            f"label {label}: this generator was not trained with classes; train one with -S model.conditional=true"
+        )
+    names = about["classes"]
+    number = names.index(label) if label in names else int(label) if str(label).isdecimal() else classes
+    if number >= classes:
+        raise UserError(f"label {label}: no such class; there are: {', '.join(names)}")
+    return torch.full((count,), number)
 
 
 def walk(latents: Tensor, steps: int) -> Tensor:
@@ -42,19 +81,24 @@ def walk(latents: Tensor, steps: int) -> Tensor:
     return torch.cat([*legs, latents[-1:]])
 
 
-def save(out: Path, model: Path, count: int, seed: int, *, columns: int, scale: int, device: str) -> None:
-    """Write `count` pictures as a grid (.png) or array `x` (.npz), or a closed walk through as many latents (.gif)."""
+def save(out: Path, model: Path, count: int, seed: int, *, columns: int, scale: int, **more: Any) -> None:
+    """Write `count` pictures as a grid (.png) or array `x` (.npz), or a closed walk through as many latents (.gif).
+
+    more: label, truncation and device, as in `generate`.
+    """
     if out.suffix == ".gif":
         from gan.figures.animation import captioned, save_gif
 
-        network, about = load_network(model, "generator")
+        network, about = load(model, more["truncation"])
         latents = draw_latents(count, about["model"]["latent_dim"], seed)
         path = walk(torch.cat([latents, latents[:1]]), KEYFRAMES_STEPS)[:-1]
-        pictures = draw(network, path, device=device)
+        # On the way from one picture to another the class stays the same.
+        labels = labels_for(about, len(path), 0 if more["label"] is None and class_count(about) else more["label"])
+        pictures = draw(network, path, labels, device=more["device"])
         frames = [captioned(grid(picture[None], 1), f"seed {seed}", scale) for picture in pictures]
         save_gif(out, frames, frame_ms=80, hold_ms=80)
         return
-    pictures = generate(model, count, seed, device=device)
+    pictures = generate(model, count, seed, **more)
     if out.suffix == ".npz":
         with replacing(out) as temporary:
             np.savez_compressed(temporary, x=pictures)
@@ -73,6 +117,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("samples.png"), help="a .png, .npz or .gif file")
     parser.add_argument("--columns", type=int, help="pictures in a row of the .png; about square by default")
     parser.add_argument("--scale", type=int, default=3, help="screen pixels a picture pixel")
+    parser.add_argument("--label", help="the class to draw, by name or number, if the generator knows classes")
+    parser.add_argument("--truncation", type=float, default=1.0, help="of a StyleGAN: 1 all variety … 0 the mean")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
     args = parser.parse_args(arguments)
     if args.out.suffix not in (".png", ".npz", ".gif"):
@@ -82,9 +128,12 @@ def main(arguments: list[str] | None = None) -> None:
             parser.error(f"--{name} {value}: should be 1 or more")
     if not 0 <= args.seed < 2**32:
         parser.error(f"--seed {args.seed}: should be from 0 to 2^32 − 1")
+    if not 0 <= args.truncation <= 1:
+        parser.error(f"--truncation {args.truncation}: should be from 0 to 1")
     columns = args.columns or round(args.count**0.5) or 1
+    more = {"label": args.label, "truncation": args.truncation, "device": args.device}
     try:
-        save(args.out, args.model, args.count, args.seed, columns=columns, scale=args.scale, device=args.device)
+        save(args.out, args.model, args.count, args.seed, columns=columns, scale=args.scale, **more)
     except (UserError, OSError) as error:
         sys.exit(f"generate: {error}")
     print(f"generate: {args.out}")

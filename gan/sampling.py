@@ -1,11 +1,15 @@
 """From seeds to noise to pictures, such that picture i of a seed is always the same picture."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gan.figures.grids import to_uint8
+from gan.networks.build import answer
 from gan.runtime import select_device
 
 # PyTorch fills a tensor in an order that depends on its size. Blocks of a fixed size keep the first rows
@@ -18,6 +22,16 @@ def draw_latents(count: int, latent_dim: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     blocks = [torch.randn(_BLOCK, latent_dim, generator=generator) for _ in range(0, max(count, 1), _BLOCK)]
     return torch.cat(blocks)[:count]
+
+
+def class_count(about: Mapping[str, Any]) -> int:
+    """How many classes a saved generator can be asked for, given its facts; 0 if it is not a conditional one."""
+    return len(about["classes"]) if about["model"]["conditional"] else 0
+
+
+def cycled_labels(count: int, classes: int) -> Tensor | None:
+    """Labels 0, 1, …, after the last class from 0 again, [count]; None if there are no classes."""
+    return torch.arange(count) % classes if classes else None
 
 
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
@@ -39,8 +53,19 @@ def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
 
 
 @torch.inference_mode()
-def draw(network: nn.Module, latents: Tensor, *, batch_size: int = 256, device: str = "auto") -> NDArray[np.uint8]:
-    """Pictures that a generator makes of latents [N, latent_dim], as uint8 [N, C, H, W]."""
+def draw(
+    network: nn.Module,
+    latents: Tensor,
+    labels: Tensor | None = None,
+    *,
+    batch_size: int = 256,
+    device: str = "auto",
+) -> NDArray[np.uint8]:
+    """Pictures that a generator makes of latents [N, latent_dim], and of labels [N] if it is a conditional one, as
+    uint8 [N, C, H, W]."""
     where = select_device(device)
-    network = network.to(where).eval()
-    return np.concatenate([to_uint8(network(chunk.to(where))) for chunk in latents.split(batch_size)])
+    network, pictures = network.to(where).eval(), []
+    for i in range(0, len(latents), batch_size):
+        some = None if labels is None else labels[i : i + batch_size].to(where)
+        pictures.append(to_uint8(answer(network, latents[i : i + batch_size].to(where), some)))
+    return np.concatenate(pictures)

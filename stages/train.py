@@ -38,21 +38,32 @@ def main() -> None:
 def train_and_save(model: ModelSettings, settings: TrainSettings, runtime: RuntimeSettings, team: Team) -> None:
     set_threads(runtime.threads, sharers())
     device, prepared = select_device(runtime.device), Prepared.load(DATA)
-    game = NoiseToImage(model, settings, prepared.shape, device, team=team, precision=runtime.precision)
-    batches = Batches(prepared.train.images.to(device), settings.batch_size, settings.seed, team.rank, team.size)
+    game = NoiseToImage(
+        model,
+        settings,
+        prepared.shape,
+        device,
+        classes=prepared.classes,
+        team=team,
+        precision=runtime.precision,
+    )
+    split, size = prepared.train.to(device), settings.batch_size
+    batches = Batches(split.images, size, settings.seed, team.rank, team.size, split.labels, game.together)
     facts = {**prepared.about, "device": device.type, "processes": team.size, "precision": runtime.precision}
     identity = {**facts, "model": model.model_dump(), "train": settings.identity()}
+    facts["recipe"] = game.recipe._asdict()
     folder = HOME / ".checkpoints" / fingerprint(identity, DATA, loaded_sources(Path.cwd()))
     queued = "DVC_EXP_NAME" in os.environ  # jobs of a sweep may share a run, such as one of fewer epochs: take turns
     with held(folder, "training this very run", wait=queued) if team.leads else nullcontext():
         film = Film(REPORTS / "frames", folder / "frames", settings.frame_every)
-        snapshots = Snapshots(MODELS / "snapshots", folder / "snapshots", model, settings, facts)
+        snapshots = Snapshots(MODELS / "snapshots", folder / "snapshots", game.model, settings, facts)
         checkpoints = Checkpoints(folder, runtime.checkpoint_seconds)
         result = train(game, batches, settings, checkpoints, film, snapshots=snapshots, team=team)
     if team.leads:
-        write_text(REPORTS / "networks.txt", describe_game(game.generator, game.discriminator, model.latent_dim))
+        networks = (game.generator, game.discriminator, model.latent_dim)
+        write_text(REPORTS / "networks.txt", describe_game(*networks, conditional=model.conditional))
         result.history.save(REPORTS / "history.tsv", REPORTS / "metrics.json", settings.epochs)
-        save_networks(MODELS, game.networks(), model, {**facts, "train": settings.facts()})
+        save_networks(MODELS, game.networks(), game.model, {**facts, "train": settings.facts()})
         result.report(REPORTS / "timings/rate.json")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +20,10 @@ class Split:
     images: Tensor
     labels: Tensor
 
+    def to(self, device: torch.device) -> "Split":
+        """The same on another device."""
+        return Split(self.images.to(device), self.labels.to(device))
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -35,6 +39,11 @@ class Prepared:
         """Channels, height, width of every picture."""
         channels, height, width = self.about["shape"]
         return channels, height, width
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are, 0 where not every training picture has a label."""
+        return len(self.about["classes"]) if len(self.train.labels) and int(self.train.labels.min()) >= 0 else 0
 
     @classmethod
     def load(cls, path: Path) -> "Prepared":
@@ -53,6 +62,20 @@ def unstacked(split: Split, digits: int) -> Split:
     return Split(split.images[:digits, :1], split.labels[:digits] // 10 ** (split.images.shape[1] - 1))
 
 
+class Batch(NamedTuple):
+    """What an iteration is given, or this process's part of it: pictures, float32 [B, C, H, W] in [-1, 1], their labels
+    [B] if there are any, and how many pictures the whole batch has."""
+
+    images: Tensor
+    labels: Tensor | None
+    rows: int
+
+    @classmethod
+    def of(cls, images: Tensor, labels: Tensor | None = None) -> "Batch":
+        """A batch that one process has all of."""
+        return cls(images, labels, len(images))
+
+
 @dataclass(frozen=True)
 class Batches:
     """The training split in shuffled batches; the last one may be short.
@@ -62,7 +85,7 @@ class Batches:
 
     The order of an epoch depends on the seed and the epoch alone, so that training can go on from any place in it.
     Of `parts` processes that share each batch, this one takes the rows of its `part`; a last batch that has not two
-    pictures for each is left out.
+    pictures for each is left out. Where pictures are judged `together`, a part is a multiple of so many.
     """
 
     images: Tensor
@@ -70,6 +93,8 @@ class Batches:
     seed: int
     part: int = 0
     parts: int = 1
+    labels: Tensor | None = None
+    together: int = 1
 
     def __post_init__(self) -> None:
         if self.batch_size < 2 * self.parts:
@@ -77,27 +102,37 @@ class Batches:
                 f"train.batch_size: {self.batch_size} pictures are too few for {self.parts} processes, "
                 "two each at least; raise it, or lower runtime.processes"
             )
+        if self.batch_size % (self.parts * self.together) and self.together > 1:
+            raise UserError(
+                f"train.batch_size: {self.batch_size} is not a multiple of {self.parts * self.together}, as "
+                f"{self.parts} processes need that judge {self.together} pictures together; change it"
+            )
         if len(self) == 0:
             raise UserError(f"{len(self.images)} training pictures are too few to train on; add more")
 
     def __len__(self) -> int:
         """Batches an epoch."""
         whole, rest = divmod(len(self.images), self.batch_size)
-        return whole + (rest >= 2 * self.parts)
+        return whole + (self._usable(rest) > 0)
 
-    def epoch(self, number: int, skip: int = 0) -> Iterator[Tensor]:
-        """Batches, or this process's part, of epoch `number` (from 0) after `skip`: float32 [B, C, H, W] in [-1, 1]."""
+    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
+        """Batches, or this process's parts, of epoch `number` (from 0) after `skip`."""
         # NumPy mixes both numbers into its seed; PyTorch would keep the low 32 bits of one.
         order = torch.from_numpy(np.random.default_rng([self.seed, number]).permutation(len(self.images)))
         order = order.to(self.images.device)
         for i in range(skip, len(self)):
             rows = order[i * self.batch_size : (i + 1) * self.batch_size]
+            count = self.batch_size if len(rows) == self.batch_size else self._usable(len(rows))
+            mine = rows[:count].tensor_split(self.parts)[self.part]
+            labels = None if self.labels is None else self.labels.index_select(0, mine)
             # index_select copies whole pictures, where indexing goes from pixel to pixel.
-            yield scaled(self.images.index_select(0, rows.tensor_split(self.parts)[self.part]))
+            yield Batch(scaled(self.images.index_select(0, mine)), labels, count)
 
-    def rows(self, iteration: int) -> int:
-        """Pictures in the whole batch of an iteration, counted from 0."""
-        return min(self.batch_size, len(self.images) - iteration % len(self) * self.batch_size)
+    def _usable(self, rest: int) -> int:
+        """How many pictures of a short last batch are used."""
+        if self.together > 1:
+            rest -= rest % (self.parts * self.together)
+        return rest if rest >= 2 * self.parts else 0
 
 
 def scaled(images: Tensor) -> Tensor:

@@ -40,12 +40,14 @@ def evaluate(
     sets: Sequence[Tensor],
     snapshots: Iterable[tuple[int, Tensor]],
     about: dict[str, Any],
+    obedience: Figures | None = None,
 ) -> Evaluation:
     """Judge sets of samples of one generator, uint8 [N, C, H, W], which differ in their seed.
 
     snapshots: epochs, and samples of the generator as it was after them. about: facts of the samples, for the details.
+    obedience: of a conditional generator, gan_test and gan_train; see obedience_of.
     """
-    prepared = yardstick.prepared
+    prepared, obedience = yardstick.prepared, obedience or {}
     summary = Summary.of([yardstick.measure(images) for images in sets], yardstick.control)
     ratio = yardstick.ratio(summary.means["frechet"])
     memory = yardstick.memorisation(sets[0])
@@ -54,7 +56,7 @@ def evaluate(
         for epoch, images in snapshots
     ]
     names = prepared.about["classes"]
-    lines = verdict(summary, ratio, memory, track, len(names))
+    lines = verdict(summary, ratio, memory, track, len(names), obedience=obedience)
     details: dict[str, Any] = {
         "verdict": lines,
         "extractor": yardstick.judge.name,
@@ -65,6 +67,7 @@ def evaluate(
         "neighbours": yardstick.k,
         "frechet_ratio": short(ratio),
         "figures": summary.table(),
+        "obedience": {name: short(value) for name, value in obedience.items()},
         "memorisation": {
             "nearest_in_train": short(memory.nearest_in_train),
             "by_chance": short(memory.chance),
@@ -83,6 +86,7 @@ def evaluate(
             "samples": [short(share) for share in shares.tolist()],
             "training": [short(share) for share in yardstick.shares.tolist()],
         }
+    metrics = summary.metrics(ratio, memory.excess) | {name: short(value) for name, value in obedience.items()}
     drawn, real = zip(*memory.closest, strict=True)
     pairs = torch.cat([sets[0][list(drawn)], prepared.train.images[list(real)]]).numpy()
-    return Evaluation(summary.metrics(ratio, memory.excess), details, track, lines, pairs)
+    return Evaluation(metrics, details, track, lines, pairs)

@@ -13,11 +13,20 @@ LEANING = 0.05  # from which on it is worth a word, if it is three standard erro
 STEADY = 0.05  # relative difference of Fréchet distances that counts as none
 
 
-def verdict(summary: Summary, ratio: float, memory: Memorisation, track: Sequence[Figures], classes: int) -> list[str]:
+def verdict(
+    summary: Summary,
+    ratio: float,
+    memory: Memorisation,
+    track: Sequence[Figures],
+    classes: int,
+    *,
+    obedience: Figures | None = None,
+) -> list[str]:
     """A sentence each on classes, quality, diversity, memorising and the course of the training.
 
     ratio: Fréchet distance over the control's; classes: how many there are, 0 where they are not known;
-    track: figures of snapshots with their `epoch`, in the order of time.
+    obedience: gan_test and gan_train of a conditional generator; track: figures of snapshots with their `epoch`, in the
+    order of time.
     """
     means, real = summary.means, summary.control
     lines = []
@@ -31,6 +40,12 @@ def verdict(summary: Summary, ratio: float, memory: Memorisation, track: Sequenc
         f"Diversity: covers {means['coverage']:.0%} of the test pictures' neighbourhoods, "
         f"where real pictures cover {real['coverage']:.0%}{warning}."
     )
+    if obedience and "gan_test" in obedience:
+        taught = f"; they teach a classifier to get {obedience['gan_train']:.1%}" if "gan_train" in obedience else ""
+        lines.append(
+            f"Obedience: {obedience['gan_test']:.1%} of the samples are of the class asked for{taught}"
+            f"{' of the test pictures right' if taught else ''}."
+        )
     lines.append(_memory(memory))
     if len(track) > 1:
         lines.append(_course(track))

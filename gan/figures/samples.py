@@ -1,27 +1,70 @@
 """The figures that show what a trained generator draws."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from PIL import Image
 
-from gan.figures.grids import grid
+from gan.figures.grids import grid, to_uint8
 from gan.figures.settings import SampleSettings
-from gan.sampling import draw, draw_latents, slerp
+from gan.networks import stylegan
+from gan.sampling import class_count, cycled_labels, draw, draw_latents, slerp
 
 SHOWN = 10  # the tutorial's figure: two rows of five
+ROWS, COLUMNS = 4, 7
+TRUNCATIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def sample_figures(
-    network: torch.nn.Module, latent_dim: int, settings: SampleSettings, device: str
+    network: torch.nn.Module, about: Mapping[str, Any], settings: SampleSettings, device: str
 ) -> dict[str, Image.Image]:
     """`samples`: the first ten pictures of the seed, 2×5; `grid`: the first rows × columns; `interpolation`:
-    each row the way between two of its latents on the sphere."""
+    each row the way between two of its latents on the sphere.
+
+    A conditional generator is asked for one class after another in `samples`, for one a column in `grid`, and for one a
+    row in `interpolation`. about: the generator's facts.
+    """
+    classes, steps = class_count(about), settings.interpolation_steps
     in_grid = settings.grid_rows * settings.grid_columns
-    latents = draw_latents(max(SHOWN, in_grid, 2 * settings.interpolations), latent_dim, settings.seed)
-    pictures = draw(network, latents, device=device)
+    count = max(SHOWN, in_grid, 2 * settings.interpolations)
+    latents = draw_latents(count, about["model"]["latent_dim"], settings.seed)
     pairs = latents[: 2 * settings.interpolations].split(2)
-    ways = torch.cat([slerp(start, end, settings.interpolation_steps) for start, end in pairs])
+    ways = torch.cat([slerp(start, end, steps) for start, end in pairs])
+    columns, rows = torch.arange(in_grid) % settings.grid_columns, torch.arange(len(ways)) // steps
     return {
-        "samples": grid(pictures[:SHOWN], columns=5, gap=4, scale=4),
-        "grid": grid(pictures[:in_grid], settings.grid_columns, scale=2),
-        "interpolation": grid(draw(network, ways, device=device), settings.interpolation_steps, scale=2),
+        "samples": grid(
+            draw(network, latents[:SHOWN], cycled_labels(SHOWN, classes), device=device), columns=5, gap=4, scale=4
+        ),
+        "grid": grid(
+            draw(network, latents[:in_grid], columns % classes if classes else None, device=device),
+            settings.grid_columns,
+            scale=2,
+        ),
+        "interpolation": grid(draw(network, ways, rows % classes if classes else None, device=device), steps, scale=2),
+    }
+
+
+def style_figures(network: stylegan.Generator, about: Mapping[str, Any], seed: int) -> dict[str, Image.Image]:
+    """What only a StyleGAN can show. `style_mixing`: in the first row and column two sets of pictures; each other has
+    the coarse styles of its row's and the fine ones of its column's. `truncation`: rows of the same latents, from the
+    mean picture to 1, the style as it is (Karras et al. 2019, figures 3 and 8, https://arxiv.org/abs/1812.04948).
+    """
+    device = next(network.parameters()).device
+    latents = draw_latents(ROWS + COLUMNS, about["model"]["latent_dim"], seed).to(device)
+    labels = cycled_labels(1, class_count(about))
+    labels = None if labels is None else labels.expand(len(latents)).to(device)
+    with torch.inference_mode():
+        styles = network.eval().truncated(latents, 1.0, labels)
+        coarse, fine = styles[:ROWS], styles[ROWS:]
+        half = network.layers // 2
+        blank = torch.ones_like(network.paint(styles[:1]))
+        rows = [torch.cat([blank, network.paint(fine)])]
+        for style in coarse:
+            mixed = torch.cat([style[:half].expand(COLUMNS, -1, -1), fine[:, half:]], 1)
+            rows.append(network.paint(torch.cat([style[None], mixed])))
+        truncated = [network.paint(network.truncated(latents, value, labels)) for value in TRUNCATIONS]
+    return {
+        "style_mixing": grid(to_uint8(torch.cat(rows)), COLUMNS + 1, scale=2),
+        "truncation": grid(to_uint8(torch.cat(truncated)), ROWS + COLUMNS, scale=2),
     }

@@ -2,40 +2,51 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from gan.files import load_tensors, read_about, save_tensors
-from gan.networks import mlp
+from gan.networks import dcgan, mlp, stylegan
 from gan.networks.mlp import PictureShape
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
 
-LARGEST_MLP_SIDE = 128  # beyond it the last layer alone has more than 50 million weights for an RGB picture
+
+class Architecture(Protocol):
+    """What a module of networks offers. `classes`: 0 for networks that are told no class."""
+
+    def check(self, shape: PictureShape) -> None:
+        """Raise UserError if these networks cannot make pictures of this shape."""
+
+    def generator(self, settings: ModelSettings, shape: PictureShape, classes: int) -> nn.Module:
+        """New weights: latents [B, latent_dim] (and labels [B]) → pictures [B, C, H, W] in [-1, 1]."""
+
+    def discriminator(self, settings: ModelSettings, shape: PictureShape, classes: int) -> nn.Module:
+        """New weights: pictures [B, C, H, W] (and labels [B]) → logits [B / packing, 1]."""
 
 
-def _check_mlp(shape: PictureShape) -> None:
-    """Raise UserError if these networks cannot make pictures of this shape."""
-    if max(shape[1:]) > LARGEST_MLP_SIDE:
-        raise UserError(
-            f"prepare.image_size: model.architecture mlp draws pictures of up to {LARGEST_MLP_SIDE} pixels a side, "
-            f"these have {shape[1]}×{shape[2]}; set prepare.image_size to {LARGEST_MLP_SIDE} or less"
-        )
+ARCHITECTURES: dict[str, Architecture] = {"mlp": mlp, "dcgan": dcgan, "stylegan": stylegan}
 
 
-def build_generator(settings: ModelSettings, shape: PictureShape) -> nn.Module:
-    """A generator with new weights: [B, latent_dim] → [B, C, H, W] in [-1, 1]."""
-    _check_mlp(shape)
-    return mlp.Generator(
-        shape, settings.latent_dim, settings.generator_widths, settings.leaky_slope, settings.batchnorm_momentum
-    )
+def build_generator(settings: ModelSettings, shape: PictureShape, classes: int = 0) -> nn.Module:
+    """A generator with new weights: [B, latent_dim] → [B, C, H, W] in [-1, 1]; if conditional, of `classes`."""
+    architecture = ARCHITECTURES[settings.architecture]
+    architecture.check(shape)
+    return architecture.generator(settings, shape, classes if settings.conditional else 0)
 
 
-def build_discriminator(settings: ModelSettings, shape: PictureShape) -> mlp.Discriminator:
-    """A discriminator with new weights: [B, C, H, W] → logits [B, 1]."""
-    _check_mlp(shape)
-    return mlp.Discriminator(shape, settings.discriminator_widths, settings.leaky_slope)
+def build_discriminator(settings: ModelSettings, shape: PictureShape, classes: int = 0) -> nn.Module:
+    """A discriminator with new weights: [B, C, H, W] → logits [B / packing, 1]; if conditional, of `classes`."""
+    architecture = ARCHITECTURES[settings.architecture]
+    architecture.check(shape)
+    return architecture.discriminator(settings, shape, classes if settings.conditional else 0)
+
+
+def answer(network: nn.Module, x: Tensor, labels: Tensor | None) -> Tensor:
+    """What a network makes of a batch, and of its labels if there are any."""
+    out: Tensor = network(x) if labels is None else network(x, labels)
+    return out
 
 
 _BUILDERS = {"generator": build_generator, "discriminator": build_discriminator}
@@ -64,7 +75,8 @@ def load_network(path: Path, kind: str) -> tuple[nn.Module, dict[str, Any]]:
     if about.get("kind") != kind:
         raise UserError(f"{path}: holds a {about.get('kind', 'data set')}, not a {kind}")
     channels, height, width = about["shape"]
-    network = _BUILDERS[kind](ModelSettings.parse(f"{path}: model", about["model"]), (channels, height, width))
+    settings = ModelSettings.parse(f"{path}: model", about["model"])
+    network = _BUILDERS[kind](settings, (channels, height, width), len(about.get("classes", ())))
     try:
         network.load_state_dict(load_tensors(path))
     except RuntimeError as error:

@@ -3,9 +3,44 @@
 from collections.abc import Sequence
 from math import prod
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+from gan.networks.layers import ClassEmbedding, MinibatchDiscrimination, Pack
+from gan.networks.settings import ModelSettings
+from gan.settings import UserError
 
 PictureShape = tuple[int, int, int]  # channels, height, width
+LARGEST_SIDE = 128  # beyond it the last layer alone has more than 50 million weights for an RGB picture
+
+
+def check(shape: PictureShape) -> None:
+    """Raise UserError if these networks cannot make pictures of this shape."""
+    if max(shape[1:]) > LARGEST_SIDE:
+        raise UserError(
+            f"prepare.image_size: model.architecture mlp draws pictures of up to {LARGEST_SIDE} pixels a side, "
+            f"these have {shape[1]}×{shape[2]}; set prepare.image_size to {LARGEST_SIDE} or less, "
+            "or model.architecture to dcgan"
+        )
+
+
+def generator(settings: ModelSettings, shape: PictureShape, classes: int) -> nn.Module:
+    """[B, latent_dim] (and labels [B], if there are classes) → [B, C, H, W] in [-1, 1]."""
+    widths, slope, momentum = settings.generator_widths, settings.leaky_slope, settings.batchnorm_momentum
+    if not classes:
+        return Generator(shape, settings.latent_dim, widths, slope, momentum)
+    return WithClass(classes, Generator(shape, settings.latent_dim + classes, widths, slope, momentum))
+
+
+def discriminator(settings: ModelSettings, shape: PictureShape, classes: int) -> nn.Module:
+    """[B, C, H, W] (and labels [B], if there are classes) → logits [B / packing, 1]."""
+    inputs = prod(shape) * settings.packing + classes
+    network = Discriminator(
+        inputs, settings.discriminator_widths, settings.leaky_slope, settings.minibatch_discrimination
+    )
+    if settings.packing > 1:
+        return nn.Sequential(Pack(settings.packing), *network)
+    return WithClass(classes, network) if classes else network
 
 
 class Generator(nn.Sequential):
@@ -29,10 +64,30 @@ class Generator(nn.Sequential):
 
 
 class Discriminator(nn.Sequential):
-    """Pictures [B, C, H, W] to logits [B, 1] of being real. Treats every picture of a batch by itself."""
+    """Pictures [B, C, H, W] to logits [B, 1] of being real: Linear and LeakyReLU layers of the given widths.
 
-    def __init__(self, shape: PictureShape, widths: Sequence[int], slope: float) -> None:
+    Treats every picture of a batch by itself, unless there is minibatch discrimination before the last layer.
+    """
+
+    def __init__(self, inputs: int, widths: Sequence[int], slope: float, minibatch: bool = False) -> None:
         layers: list[nn.Module] = [nn.Flatten()]
-        for inputs, outputs in zip([prod(shape), *widths], widths, strict=False):
-            layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(slope, inplace=True)]
-        super().__init__(*layers, nn.Linear([prod(shape), *widths][-1], 1))
+        for before, outputs in zip([inputs, *widths], widths, strict=False):
+            layers += [nn.Linear(before, outputs), nn.LeakyReLU(slope, inplace=True)]
+        last = [inputs, *widths][-1]
+        if minibatch:
+            layers.append(MinibatchDiscrimination(last))
+            last += MinibatchDiscrimination(1).kernels
+        super().__init__(*layers, nn.Linear(last, 1))
+
+
+class WithClass(nn.Module):
+    """A network that finds a learnt vector of the class, as long as there are classes, behind its input [B, ...]
+    (Mirza and Osindero 2014, https://arxiv.org/abs/1411.1784)."""
+
+    def __init__(self, classes: int, network: nn.Sequential) -> None:
+        super().__init__()
+        self.embedding, self.network = ClassEmbedding(classes, classes), network
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        answer: Tensor = self.network(torch.cat([x.flatten(1), self.embedding(labels)], 1))
+        return answer

@@ -10,13 +10,30 @@ Width = Annotated[int, Field(ge=1, le=65536)]
 
 
 class ModelSettings(Settings):
-    """The two networks."""
+    """The networks that play against each other."""
 
-    architecture: Literal["mlp"] = Field("mlp", description="the kind of networks; mlp: multilayer perceptrons")
+    architecture: Literal["mlp", "dcgan", "stylegan"] = Field(
+        "mlp",
+        description="the kind of networks; mlp: perceptrons; dcgan: convolutions; stylegan: a small StyleGAN2",
+    )
     latent_dim: int = Field(100, ge=1, le=65536, description="numbers in the noise z that a picture is made from")
-    generator_widths: list[Width] = Field([128, 256, 512, 1024], description="hidden layers of the generator")
-    discriminator_widths: list[Width] = Field([512, 256], description="hidden layers of the discriminator")
+    conditional: bool = Field(False, description="whether the networks are told the class of a picture")
+    minibatch_discrimination: bool = Field(
+        False, description="whether the discriminator sees how alike the pictures of a batch are (Salimans et al. 2016)"
+    )
+    packing: int = Field(
+        1, ge=1, le=16, description="pictures that the discriminator judges as one (PacGAN, Lin et al. 2018)"
+    )
+    generator_widths: list[Width] = Field([128, 256, 512, 1024], description="mlp: hidden layers of the generator")
+    discriminator_widths: list[Width] = Field([512, 256], description="mlp: hidden layers of the discriminator")
     leaky_slope: Number = Field(0.2, ge=0, le=1, description="slope of LeakyReLU below zero")
     batchnorm_momentum: Number = Field(
-        0.8, gt=0, le=1, description="weight of the newest batch in BatchNorm's running statistics"
+        0.8, gt=0, le=1, description="mlp: weight of the newest batch in BatchNorm's running statistics"
     )
+    base_channels: int = Field(
+        64, ge=4, le=1024, description="dcgan, stylegan: feature maps at half the picture's size; twice as many below"
+    )
+    discriminator_norm: Literal["auto", "batch", "none"] = Field(
+        "auto", description="dcgan: BatchNorm in the discriminator; auto: none where the loss has a gradient penalty"
+    )
+    mapping_layers: int = Field(2, ge=1, le=16, description="stylegan: layers of the mapping network")

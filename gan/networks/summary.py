@@ -5,25 +5,30 @@ from torch import Tensor, nn
 from torchinfo import summary
 
 
-def describe(title: str, network: nn.Module, example: Tensor) -> str:
-    """A table of the layers with their parameters and sizes, then the shape of the batch `example` after each layer."""
+def describe(title: str, network: nn.Module, *example: Tensor) -> str:
+    """A table of the layers with their parameters and sizes, then their shapes for the example: a batch, its labels."""
     training = network.training
     columns = ("input_size", "output_size", "num_params", "mult_adds")
+    rows = example[0]
     table = summary(
-        network, input_data=example, col_names=columns, col_width=18, verbose=0, device=example.device, mode="eval"
+        network, input_data=example, col_names=columns, col_width=18, verbose=0, device=rows.device, mode="eval"
     )
     network.train(training)
-    lines = [f"{'a batch of ' + str(len(example)):<24}{list(example.shape)}"]
+    lines = [f"{'a batch of ' + str(len(rows)):<24}{list(rows.shape)}"]
     lines += [f"{layer.class_name:<24}{list(layer.output_size)}" for layer in table.summary_list if layer.is_leaf_layer]
     return "\n".join([f"# {title}", "", str(table), "", *lines, ""])
 
 
-def describe_game(generator: nn.Module, discriminator: nn.Module, latent_dim: int, batch: int = 64) -> str:
+def describe_game(
+    generator: nn.Module, discriminator: nn.Module, latent_dim: int, batch: int = 64, *, conditional: bool = False
+) -> str:
     """The summary of both networks for a batch of 64, as text."""
     device = next(generator.parameters()).device
+    labels = [torch.zeros(batch, dtype=torch.int64, device=device)] if conditional else []
     latents = torch.zeros(batch, latent_dim, device=device)
     with torch.no_grad():
         was_training = generator.training
-        pictures = generator.eval()(latents)
+        pictures = generator.eval()(latents, *labels)
         generator.train(was_training)
-    return describe("Generator", generator, latents) + "\n" + describe("Discriminator", discriminator, pictures)
+    drawn = describe("Generator", generator, latents, *labels)
+    return drawn + "\n" + describe("Discriminator", discriminator, pictures, *labels)

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
+from gan.networks.build import answer
+
 STATISTICS_BATCH = 512
 EVERY = 8  # steps; an average over a thousand of them does not miss the rest, and reading all weights takes time
 
@@ -19,13 +21,14 @@ class Average:
     β a step rises to `decay` as min(decay, (1 + t) / (10 + t)), so that the random first weights are soon forgotten.
     The weights are looked at every EVERY steps, with the β of all of them, their product.
     Running statistics of BatchNorm belong to the weights that made them, not to an average of weights:
-    `settled` computes them anew from a fixed set of inputs.
+    `settled` computes them anew from a fixed set of inputs; other buffers it copies.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self._decay, self._steps = decay, 0
         self._averaged = copy.deepcopy(network)
         self._current = [parameter.detach() for parameter in network.parameters()]
+        self._buffers = list(network.buffers())
         self._weights = [parameter.detach() for parameter in self._averaged.parameters()]
 
     def update(self) -> None:
@@ -37,9 +40,14 @@ class Average:
             torch._foreach_lerp_(self._weights, self._current, 1 - beta)
         self._steps += 1
 
-    def settled(self, inputs: Tensor) -> nn.Module:
+    def settled(self, inputs: Tensor, labels: Tensor | None = None) -> nn.Module:
         """The averaged network in eval mode, its BatchNorm statistics those of `inputs`. Valid until `update`."""
-        update_bn(inputs.split(STATISTICS_BATCH), self._averaged)
+        for mine, current in zip(self._averaged.buffers(), self._buffers, strict=True):
+            mine.copy_(current)
+        if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in self._averaged.modules()):
+            of = [None] * len(inputs) if labels is None else labels.split(STATISTICS_BATCH)
+            batches = [{"x": x, "labels": y} for x, y in zip(inputs.split(STATISTICS_BATCH), of, strict=False)]
+            update_bn(batches, _Fed(self._averaged))
         return self._averaged.eval()
 
     def state_dict(self) -> dict[str, Any]:
@@ -48,3 +56,16 @@ class Average:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._steps = state["steps"]
         self._averaged.load_state_dict(state["network"])
+
+
+class _Fed(nn.Module):
+    """A network that takes latents and labels from one mapping, as update_bn hands out one thing at a time."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Mapping[str, Tensor | None]) -> Tensor:
+        x = inputs["x"]
+        assert x is not None
+        return answer(self.network, x, inputs["labels"])

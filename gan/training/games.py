@@ -1,25 +1,31 @@
 """Games: which networks play against each other, and what one step of each is."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gan.networks.build import build_discriminator, build_generator
+from gan.data.prepared import Batch
+from gan.networks.build import answer, build_discriminator, build_generator
+from gan.networks.layers import rows_together
 from gan.networks.mlp import PictureShape
 from gan.networks.settings import ModelSettings
 from gan.sampling import draw_latents
 from gan.training.averaging import Average
-from gan.training.losses import LOSSES
-from gan.training.player import Player
+from gan.training.losses import LOSSES, Slopes
+from gan.training.penalties import Penalties, gradients
+from gan.training.player import Critic, Player
+from gan.training.recipe import check, recipe_of, settled
 from gan.training.settings import TrainSettings
 from gan.training.team import ALONE, Team
 
 PREVIEW_PICTURES = 25
 STATISTICS_LATENTS = 2048
-TINY = 1e-20
 
 
 class Game(Protocol):
@@ -29,11 +35,12 @@ class Game(Protocol):
     def scalars(self) -> tuple[str, ...]:
         """Names of the values of a step."""
 
-    def step(self, batch: Tensor, rows: int | None = None) -> Tensor:
-        """One step of every player on a batch in [-1, 1]; returns their values, on the device.
+    @property
+    def together(self) -> int:
+        """What the number of pictures in a process's part of a batch must be a multiple of."""
 
-        `rows`: pictures in the whole batch, where the batch given is this process's part of it.
-        """
+    def step(self, batch: Batch) -> Tensor:
+        """One iteration: a step of the players on a batch; returns their values, on the device."""
 
     def anneal(self, rate: float) -> None:
         """From now on, take the settings' learning rates times `rate`."""
@@ -59,12 +66,11 @@ class NoiseToImage:
 
     In a step the generator moves first; the discriminator then learns from the real batch and from the very fakes that
     the generator was judged by, made before it moved. So neither player's gradient depends on the other's move, and
-    one pass through the discriminator, forward and backward, serves both. It treats every picture by itself, so what
-    reaches fake i on the way back is the derivative of the loss by its logit o_i times a vector that is the same for
-    both losses: the generator's gradient is the discriminator's times (∂L_G/∂o_i) / (∂L_D/∂o_i).
-    """
+    one pass through the discriminator serves both: see Critic.judge. Where the recipe has several steps of the
+    discriminator to one of the generator, the generator moves in the last of so many iterations.
 
-    scalars = ("generator_loss", "discriminator_loss", "d_real", "d_fake")
+    A conditional game gives fakes the labels of the real batch.
+    """
 
     def __init__(
         self,
@@ -73,52 +79,80 @@ class NoiseToImage:
         shape: PictureShape,
         device: torch.device | str = "cpu",
         *,
+        classes: int = 0,
         team: Team = ALONE,
         precision: str = "float32",
     ) -> None:
-        self.team = team
+        """classes: of the data, 0 if it has no labels. Raises UserError where the settings do not go together."""
+        self.team, self.recipe = team, recipe_of(model, train, max(shape[1:]))
+        self.model = settled(model, self.recipe)
+        check(self.model, self.recipe, classes, train.batch_size)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(train.seed)  # on the CPU, so that every device starts from the same weights
-            self.generator = build_generator(model, shape).to(device)
-            self.discriminator = build_discriminator(model, shape).to(device)
-        betas = (train.betas[0], train.betas[1])
-        networks = (self.generator, self.discriminator)
-        self._players = [
-            Player(network, train.lr, betas, team=team, bfloat16=precision == "bfloat16") for network in networks
-        ]
+            self.generator = build_generator(self.model, shape, classes).to(device)
+            self.discriminator = build_discriminator(self.model, shape, classes).to(device)
+        bfloat16 = precision == "bfloat16"
+        betas = self.recipe.betas
+        self._generator = Player(self.generator, self.recipe.lr, betas, team=team, bfloat16=bfloat16)
+        self._critic = Critic(self.discriminator, self.recipe.discriminator_lr, betas, team=team, bfloat16=bfloat16)
+        self._players: tuple[Player, ...] = (self._generator, self._critic)
         self.average = Average(self.generator, train.ema) if train.ema > 0 else None
         if team.size > 1 and torch.device(device).type == "cuda":  # PyTorch has none for the CPU
-            nn.SyncBatchNorm.convert_sync_batchnorm(self.generator)  # in place, after the average has taken its copy
+            for network in (self.generator, self.discriminator):  # in place, after the average has taken its copy
+                nn.SyncBatchNorm.convert_sync_batchnorm(network)
         self.loss = LOSSES[train.loss]()
-        self.latent_dim = model.latent_dim
+        self.together = rows_together(self.discriminator)
+        self.latent_dim, self._seed, self._iteration = self.model.latent_dim, train.seed, 0
         self.noise = torch.Generator(device).manual_seed(train.seed)
+        self._penalties = Penalties(self.recipe, self.noise)
+        self.scalars: tuple[str, ...] = ("generator_loss", "discriminator_loss", "d_real", "d_fake")
+        if self._penalties.wanted:
+            self.scalars += ("penalty",)
         # Latents of their own seeds: drawing a frame leaves the noise of the training untouched.
         self._shown = draw_latents(PREVIEW_PICTURES, self.latent_dim, train.seed + 1).to(device)
         self._typical = draw_latents(STATISTICS_LATENTS, self.latent_dim, train.seed + 2).to(device)
+        self._classes = classes if self.model.conditional else 0
 
-    def step(self, batch: Tensor, rows: int | None = None) -> Tensor:
-        count, (generator, discriminator) = len(batch), self._players
+    def step(self, batch: Batch) -> Tensor:
+        pictures, labels = batch.images, batch.labels if self._classes else None
+        rows, moves = batch.rows, (self._iteration + 1) % self.recipe.discriminator_steps == 0
         # All processes draw the noise of the whole batch, so that how many they are makes no difference.
-        latents = torch.randn(rows or count, self.latent_dim, generator=self.noise, device=batch.device)
-        fakes, back_to_latents = generator.forward(self.team.part(latents))
-        logits, back_to_fakes = discriminator.forward(fakes, before=batch, wanted=True)
-        real, fake = logits.split(count)
-        slopes = self.loss.slopes(real, fake)
+        latents = torch.randn(rows, self.latent_dim, generator=self.noise, device=pictures.device)
+        with self._randomness(pictures.device), torch.set_grad_enabled(moves):
+            fakes, back_to_latents = self._generator.forward(self.team.part(latents), labels)
+        real, fake, reply = self._critic.judge(pictures, fakes, labels, wanted=moves)
+        slopes, extra, penalty = self.loss.slopes(real, fake), None, None
+        share = len(pictures) / rows
+        if self._penalties.due(self._iteration):
+            critic = partial(self._critic.answer, labels=labels)
+            penalty = share * self._penalties.measure(critic, pictures, fakes, rows, self.team.part)
+            extra = gradients(penalty, self._critic.parameters)
+        if share != 1:  # before the passes back: SyncBatchNorm, too, adds up what processes have
+            slopes = Slopes(*(share * value for value in slopes))
+        to_fakes = reply(slopes, extra)
+        if to_fakes is not None:
+            back_to_latents(to_fakes)
+            if self.average is not None:
+                self.average.update()
+        self._iteration += 1
+        answers = torch.stack([real, fake])
+        means = (answers.sigmoid() if self.loss.probabilities else answers).flatten(1).mean(1)
+        values = [slopes.generator_loss, slopes.discriminator_loss, *(means if share == 1 else means.mul(share))]
+        if self._penalties.wanted:
+            values.append(real.new_zeros(()) if penalty is None else penalty.detach())
+        return self.team.add(torch.stack(values))
 
-        # Where D is so sure that its derivative (nearly) underflows, a floor far below what D's weights can feel keeps
-        # the quotient, and so G's gradient, exact.
-        by_fake = slopes.discriminator_by_fake
-        by_fake = by_fake.where(by_fake.abs() > TINY, TINY)
-        upstream = torch.cat([slopes.discriminator_by_real, by_fake])
-        share = count / (rows or count)  # before the passes back: SyncBatchNorm, too, adds up what processes have
-        to_fakes = back_to_fakes(upstream if share == 1 else upstream.mul_(share))
-        assert to_fakes is not None
-        back_to_latents(to_fakes.flatten(1).mul_(slopes.generator_by_fake / by_fake).view_as(fakes))
-        if self.average is not None:
-            self.average.update()
-        means = logits.sigmoid().view(2, count).mean(1)
-        values = torch.cat([torch.stack([slopes.generator_loss, slopes.discriminator_loss]), means])
-        return self.team.add(values if share == 1 else values.mul_(share))
+    @contextmanager
+    def _randomness(self, device: torch.device) -> Iterator[None]:
+        """Random numbers for layers that draw their own: those of the seed and the iteration, at any place to go on."""
+        if not getattr(self.generator, "stochastic", False):
+            yield
+            return
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(
+                int(np.random.SeedSequence([self._seed, self._iteration, self.team.rank]).generate_state(1)[0])
+            )
+            yield
 
     def anneal(self, rate: float) -> None:
         for player in self._players:
@@ -128,7 +162,7 @@ class NoiseToImage:
     def preview(self) -> Tensor:
         sampler = self._sampler()
         training = sampler.training
-        pictures: Tensor = sampler.eval()(self._shown)
+        pictures = answer(sampler.eval(), self._shown, self._labels(len(self._shown)))
         sampler.train(training)
         return pictures
 
@@ -144,6 +178,7 @@ class NoiseToImage:
             "players": [player.state_dict() for player in self._players],
             "average": None if self.average is None else self.average.state_dict(),
             "noise": self.noise.get_state(),
+            "iteration": self._iteration,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -152,7 +187,16 @@ class NoiseToImage:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.noise.set_state(state["noise"].cpu())
+        self._iteration = state["iteration"]
+
+    def _labels(self, count: int) -> Tensor | None:
+        """Labels 0, 1, …, again from 0 after the last class, if the game is conditional."""
+        return torch.arange(count, device=self._shown.device) % self._classes if self._classes else None
 
     def _sampler(self) -> nn.Module:
         """The generator that samples are drawn with: the average if there is one."""
-        return self.generator if self.average is None else self.average.settled(self._typical)
+        return (
+            self.generator
+            if self.average is None
+            else self.average.settled(self._typical, self._labels(STATISTICS_LATENTS))
+        )

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from gan.data.prepared import Batches
+from gan.data.prepared import Batch, Batches
 from gan.files import write_json
 from gan.training.checkpoint import Checkpoints
 from gan.training.film import Film
@@ -87,7 +86,7 @@ def train(
             iteration = history.step
             if settings.lr_decay:
                 game.anneal(settings.rate(iteration / last))
-            history.add(game.step(batch, batches.rows(iteration)))
+            history.add(game.step(batch))
             if film.wants(iteration):
                 draw(epoch, iteration)
             snap()  # before the checkpoint: one that counts an epoch as done must find its snapshot kept
@@ -124,7 +123,7 @@ def _load(checkpoints: Checkpoints, snapshots: Snapshots, per_epoch: int, last: 
     return checkpoints.load(reach)
 
 
-def _remaining(batches: Batches, done: int, epochs: int) -> Iterator[tuple[int, Tensor]]:
+def _remaining(batches: Batches, done: int, epochs: int) -> Iterator[tuple[int, Batch]]:
     first, skip = divmod(done, len(batches))
     for epoch in range(first, epochs):
         for batch in batches.epoch(epoch, skip if epoch == first else 0):

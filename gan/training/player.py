@@ -1,17 +1,29 @@
 """A player of a game: a network, its gradients and its optimizer."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from gan.networks.build import answer
+from gan.networks.layers import mixes_rows
 from gan.training.adam import Adam, Gradients
 from gan.training.chain import Chain
 from gan.training.flat import Flat
+from gan.training.losses import Slopes
 from gan.training.team import ALONE, Team
 
-Back = Callable[[Tensor], Tensor | None]
+Extra = Sequence[Tensor] | None  # gradients of all parameters, to be added
+Reply = Callable[[Slopes, Extra], Tensor | None]
+TINY = 1e-20
+
+
+class Back(Protocol):
+    """A way back: see Player.forward."""
+
+    def __call__(self, g: Tensor, extra: Extra = None, /) -> Tensor | None:
+        """Given the gradient of the output, and gradients to be added to the parameters'."""
 
 
 class Player:
@@ -25,52 +37,66 @@ class Player:
     ) -> None:
         """With `bfloat16`, matrix products and convolutions are made in that type (autocast); weights stay float32."""
         self.network, self._team, self._bfloat16 = network, team, bfloat16
-        self._parameters = list(network.parameters())
-        self.optimizer = Adam(self._parameters, lr, betas)
+        self.parameters = list(network.parameters())
+        self.optimizer = Adam(self.parameters, lr, betas)
         self._chain = Chain(network) if Chain.fits(network) and not bfloat16 else None
-        self._gathered = Flat(self._parameters) if team.size > 1 else None
+        self._gathered = Flat(self.parameters) if team.size > 1 else None
 
-    def forward(self, x: Tensor, *, before: Tensor | None = None, wanted: bool = False) -> tuple[Tensor, Back]:
-        """The network's output for the batch [before; x], and the way back.
+    def answer(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """What the network makes of a batch, by autograd."""
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
+            out = answer(self.network, x, labels)
+        return out.float() if self._bfloat16 else out
+
+    def forward(
+        self, x: Tensor, labels: Tensor | None = None, *, before: Tensor | None = None, wanted: bool = False
+    ) -> tuple[Tensor, Back]:
+        """The network's output for the batch [before; x], with the labels of all of it, and the way back.
 
         The way back takes the gradient of the output, once, and makes the optimizer's step by the gradients of the
         parameters, summed over the team; if `wanted` it returns the gradient of x, else None.
         """
-        if self._chain is not None:
+        if self._chain is not None and labels is None:
             chain, skip = self._chain, 0 if before is None else len(before)
             output, tape = chain.run(x, before)
-            return output, self._moving(lambda g: chain.run_back(tape, g, skip, wanted, self._take))
+
+            def through_chain(g: Tensor, extra: Extra = None) -> Tensor | None:
+                self.optimizer.begin()
+                below = chain.run_back(tape, g, skip, wanted, lambda i, gradients: self._take(i, gradients, extra))
+                self._finish()
+                return below
+
+            return output, through_chain
         x = x.detach().requires_grad_(wanted)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
-            answer = self.network(x if before is None else torch.cat([before, x]))
-        answer = answer.float() if self._bfloat16 else answer
+        out = self.answer(x if before is None else torch.cat([before, x]), labels)
 
-        def back(g: Tensor) -> Tensor | None:
-            gradients = torch.autograd.grad(answer, [*self._parameters, *([x] if wanted else [])], g)
-            self._take(0, gradients[: len(self._parameters)])
-            return gradients[-1] if wanted else None
+        def through_graph(g: Tensor, extra: Extra = None) -> Tensor | None:
+            found = torch.autograd.grad(out, [*self.parameters, *([x] if wanted else [])], g)
+            self.move(found[: len(self.parameters)], extra)
+            return found[-1] if wanted else None
 
-        return answer.detach(), self._moving(back)
+        return out.detach(), through_graph
 
-    def _moving(self, back: Back) -> Back:
-        """The pass back as a step of the optimizer."""
+    def move(self, gradients: Gradients, extra: Extra = None) -> None:
+        """Make the optimizer's step by gradients of all parameters, summed over the team."""
+        self.optimizer.begin()
+        # The optimizer goes through numbers as they lie in memory: a gradient must lie as its parameter does.
+        self._take(0, [gradient.contiguous() for gradient in gradients], extra)
+        self._finish()
 
-        def step(g: Tensor) -> Tensor | None:
-            self.optimizer.begin()
-            below = back(g)
-            if self._gathered is not None:
-                self._team.add(self._gathered.values)
-                self.optimizer.move(0, self._gathered.views)
-            return below
-
-        return step
-
-    def _take(self, start: int, gradients: Gradients) -> None:
+    def _take(self, start: int, gradients: Gradients, extra: Extra) -> None:
+        if extra is not None:
+            gradients = [one + other for one, other in zip(gradients, extra[start:], strict=False)]
         # Alone, a parameter moves as soon as it can, while its gradient is in the cores' caches.
         if self._gathered is None:
             self.optimizer.move(start, gradients)
         else:
             self._gathered.put(start, gradients)
+
+    def _finish(self) -> None:
+        if self._gathered is not None:
+            self._team.add(self._gathered.values)
+            self.optimizer.move(0, self._gathered.views)
 
     def state_dict(self) -> dict[str, Any]:
         """The network's and the optimizer's."""
@@ -80,3 +106,52 @@ class Player:
         """Go on from such a state."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+
+
+class Critic(Player):
+    """The discriminator: what it says of real pictures and fakes serves its own move and the generator's."""
+
+    def judge(self, real: Tensor, fakes: Tensor, labels: Tensor | None, wanted: bool) -> tuple[Tensor, Tensor, Reply]:
+        """Logits of real pictures and of as many fakes, both with these labels, and the way back.
+
+        The way back takes both losses' slopes and makes the optimizer's step; if `wanted` it returns the gradient of
+        the generator's loss by the fakes, as the discriminator was before its step.
+        """
+        if mixes_rows(self.network):
+            return self._judge_apart(real, fakes, labels, wanted)
+        both = None if labels is None else labels.repeat(2)
+        logits, back = self.forward(fakes, both, before=real, wanted=wanted)
+        count = len(logits) // 2  # a pack of pictures has one logit
+        together = len(fakes) // count
+
+        def reply(slopes: Slopes, extra: Extra) -> Tensor | None:
+            # One pass back serves both players. Row i of what reaches the fakes is the derivative of the loss by its
+            # logit o_i times a vector that is the same for both losses: the generator's gradient is the
+            # discriminator's times (∂L_G/∂o_i) / (∂L_D/∂o_i). Where D is so sure that its derivative (nearly)
+            # underflows, a floor far below what D's weights can feel keeps the quotient exact.
+            by_fake = slopes.discriminator_by_fake
+            by_fake = by_fake.where(by_fake.abs() > TINY, TINY)
+            below = back(torch.cat([slopes.discriminator_by_real, by_fake]), extra)
+            if below is None:
+                return None
+            share = slopes.generator_by_fake / by_fake
+            if together > 1:
+                share = share.repeat_interleave(together, 0)
+            return below.flatten(1).mul_(share).view_as(fakes)
+
+        return logits[:count], logits[count:], reply
+
+    def _judge_apart(
+        self, real: Tensor, fakes: Tensor, labels: Tensor | None, wanted: bool
+    ) -> tuple[Tensor, Tensor, Reply]:
+        """Real pictures and fakes as batches of their own, since a picture's logit depends on the others'."""
+        x = fakes.detach().requires_grad_(wanted)
+        on_real, on_fake = self.answer(real, labels), self.answer(x, labels)
+
+        def reply(slopes: Slopes, extra: Extra) -> Tensor | None:
+            below = torch.autograd.grad(on_fake, x, slopes.generator_by_fake, retain_graph=True)[0] if wanted else None
+            by_logits = slopes.discriminator_by_real, slopes.discriminator_by_fake
+            self.move(torch.autograd.grad((on_real, on_fake), self.parameters, by_logits), extra)
+            return below
+
+        return on_real.detach(), on_fake.detach(), reply

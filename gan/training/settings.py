@@ -7,22 +7,40 @@ from pydantic import Field
 from gan.settings import AS_NUMBER, Number, Settings
 
 Beta = Annotated[float, Field(ge=0, lt=1), AS_NUMBER]
+Betas = Annotated[list[Beta], Field(min_length=2, max_length=2)]
+Rate = Annotated[float, Field(gt=0, le=1), AS_NUMBER]
+Weight = Annotated[float, Field(ge=0), AS_NUMBER]
+Count = Annotated[int, Field(ge=1, le=1000)]
+Auto = Literal["auto"]
+
+Loss = Literal["non-saturating", "saturating", "lsgan", "hinge", "wgan-gp", "relativistic"]
 
 
 class TrainSettings(Settings):
-    """How the two networks are trained."""
+    """How the networks are trained. `auto` is what the system's authors published: gan/training/recipe.py."""
 
     epochs: int = Field(200, ge=1, description="passes over the training pictures")
     batch_size: int = Field(64, ge=2, description="pictures a step; the last batch of an epoch may be smaller")
-    loss: Literal["non-saturating", "saturating"] = Field(
-        "non-saturating", description="the generator's loss: −E[log D(G(z))], or E[log(1 − D(G(z)))]"
+    loss: Loss = Field("non-saturating", description='what the two players minimise: README, "Systems"')
+    lr: Auto | Rate = Field("auto", description="Adam's learning rate")
+    discriminator_lr: Auto | Rate = Field(
+        "auto", description="the discriminator's; auto: as `lr`, or three times as much with `ttur`"
     )
-    lr: Number = Field(2e-4, gt=0, le=1, description="Adam's learning rate, of both networks")
+    ttur: bool = Field(False, description="whether the `auto` rates are those of two time-scales (Heusel et al. 2017)")
     lr_decay: Number = Field(
         0, ge=0, le=1, description="share of the training, at its end, over which the learning rate falls evenly to 0"
     )
-    betas: list[Beta] = Field(
-        [0.5, 0.999], min_length=2, max_length=2, description="Adam's decay rates of the two moments"
+    betas: Auto | Betas = Field("auto", description="Adam's decay rates of the two moments")
+    discriminator_steps: Auto | Count = Field(
+        "auto", description="iterations, each a step of the discriminator, to one step of the generator"
+    )
+    gradient_penalty: Auto | Weight = Field("auto", description="weight of WGAN-GP's penalty; 0: none")
+    r1: Auto | Weight = Field(
+        "auto", description="weight γ of the penalty γ/2 E|∇D|² on real pictures (Mescheder et al. 2018); 0: none"
+    )
+    r2: Auto | Weight = Field("auto", description="the same on fakes")
+    penalty_every: Auto | Count = Field(
+        "auto", description="iterations between two of these penalties, which then weigh as many times as much"
     )
     ema: Number = Field(0.999, ge=0, lt=1, description="decay a step of the generator's average; 0: keep no average")
     seed: int = Field(

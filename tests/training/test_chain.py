@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import gan.training.linear
+from gan.data.prepared import Batch
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.settings import ModelSettings
 from gan.training.adam import Gradients
@@ -175,7 +176,7 @@ def test_the_slopes_of_a_loss_are_its_derivatives(name: str) -> None:
 def test_mixed_precision_trains_what_single_precision_does_but_for_its_rounding() -> None:
     batch = torch.rand(64, 1, 28, 28) * 2 - 1
     games = [NoiseToImage(ModelSettings(), TrainSettings(), (1, 28, 28), precision=p) for p in ("float32", "bfloat16")]
-    single, mixed = (torch.stack([game.step(batch) for _ in range(5)]) for game in games)
+    single, mixed = (torch.stack([game.step(Batch.of(batch)) for _ in range(5)]) for game in games)
     assert mixed.dtype == torch.float32
     assert not mixed.equal(single)
     torch.testing.assert_close(mixed, single, atol=0.02, rtol=0.02)

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 import torch
 
-from gan.data.prepared import Batches
+from gan.data.prepared import Batch, Batches
 from gan.networks.settings import ModelSettings
 from gan.training.games import NoiseToImage
 from gan.training.settings import TrainSettings
@@ -36,12 +36,12 @@ def test_twenty_steps_equal_the_tutorials(
     seeded = torch.Generator().manual_seed(0)
     pictures = torch.randint(0, 256, (9 * 64 + 17, 1, 28, 28), dtype=torch.uint8, generator=seeded)
     loader = Batches(pictures, settings.batch_size, settings.seed)
-    batches = [batch.to(precision) for epoch in (0, 1) for batch in loader.epoch(epoch)]
+    batches = [batch.images.to(precision) for epoch in (0, 1) for batch in loader.epoch(epoch)]
     assert [len(batch) for batch in batches] == ([64] * 9 + [17]) * 2
     generate_noise = torch.Generator().manual_seed(settings.seed)
     noise = [torch.randn(len(batch), 100, generator=generate_noise) for batch in batches]
 
-    ours = torch.tensor([game.step(batch)[:2].tolist() for batch in batches])
+    ours = torch.tensor([game.step(Batch.of(batch))[:2].tolist() for batch in batches])
     theirs = torch.tensor(reference.steps(generator, discriminator, batches, noise, saturating=loss == "saturating"))
 
     if precision == torch.float32:  # from step to step Adam makes more of the differences in rounding
@@ -63,5 +63,5 @@ def test_the_scalars_are_losses_and_mean_answers() -> None:
         noise = torch.randn(64, 100, generator=torch.Generator().manual_seed(0))
         fake = game.discriminator(game.generator(noise)).sigmoid()
     expected = [-fake.log().mean(), -(real.log().mean() + (1 - fake).log().mean()) / 2, real.mean(), fake.mean()]
-    torch.testing.assert_close(game.step(batch), torch.stack(expected), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(game.step(Batch.of(batch)), torch.stack(expected), atol=1e-6, rtol=1e-5)
     assert game.scalars == ("generator_loss", "discriminator_loss", "d_real", "d_fake")

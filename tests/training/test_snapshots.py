@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import gan.training.snapshots
-from gan.data.prepared import Batches
+from gan.data.prepared import Batch, Batches
 from gan.networks.build import load_network
 from gan.networks.settings import ModelSettings
 from gan.training.checkpoint import Checkpoints
@@ -44,11 +44,11 @@ class Run:
         if stop_after is not None:
             real_step, taken = self.game.step, [0]
 
-            def step(batch: torch.Tensor, rows: int | None = None) -> torch.Tensor:
+            def step(batch: Batch) -> torch.Tensor:
                 taken[0] += 1
                 if taken[0] > stop_after:
                     raise KilledError
-                return real_step(batch, rows)
+                return real_step(batch)
 
             self.game.step = step  # type: ignore[method-assign]
         train(self.game, BATCHES, self.settings, self.checkpoints, self.film, snapshots=self.snapshots)
@@ -102,7 +102,7 @@ def test_snapshots_leave_the_training_as_it_is(precision: str, ema: float) -> No
     batch = torch.rand(16, 1, 4, 4)
     chance, before = torch.get_rng_state(), None
     for _ in range(12):
-        values = [game.step(batch) for game in games]
+        values = [game.step(Batch.of(batch)) for game in games]
         assert values[0].equal(values[1])
         taken = games[0].snapshot()
         assert not any(module.training for module in taken.modules())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gan.data.prepared import Batches
+from gan.data.prepared import Batch, Batches
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
 from gan.training.games import NoiseToImage
@@ -35,7 +35,7 @@ def test_uneven_parts_of_a_batch_add_up_to_the_whole() -> None:
         team = Recorder(rank, 2)
         object.__setattr__(team, "seen", [])
         object.__setattr__(team, "whole", whole)
-        NoiseToImage(PLAIN, TrainSettings(), (1, 4, 4), team=team).step(team.part(batch), 5)
+        NoiseToImage(PLAIN, TrainSettings(), (1, 4, 4), team=team).step(Batch(team.part(batch), None, 5))
         seen.append(team.seen)
     torch.set_default_dtype(torch.float32)
     both, first, second = seen
@@ -49,8 +49,8 @@ def test_parts_of_batches_are_disjoint_and_whole() -> None:
     whole = list(Batches(images, 9, 0, 0, 1).epoch(3))
     parts = [list(Batches(images, 9, 0, part, 2).epoch(3)) for part in (0, 1)]
     for i, batch in enumerate(whole):
-        assert torch.cat([part[i] for part in parts]).equal(batch)
-        assert Batches(images, 9, 0).rows(3 + i) == len(batch)
+        assert torch.cat([part[i].images for part in parts]).equal(batch.images)
+        assert {batch.rows, *(part[i].rows for part in parts)} == {len(batch.images)}
     assert len(Batches(images[:21], 9, 0, 0, 2)) == 2  # three pictures are too few for two processes
 
 

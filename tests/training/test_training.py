@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from gan.data.prepared import Batches
+from gan.data.prepared import Batch, Batches
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
 from gan.training.adam import Adam
@@ -34,21 +34,21 @@ SMALL = ModelSettings(latent_dim=4, generator_widths=[8, 8], discriminator_width
 def test_an_epoch_has_every_picture_once_and_can_be_entered_anywhere(n: int, size: int, epoch: int, skip: int) -> None:
     images = torch.arange(n, dtype=torch.int64).remainder(256).to(torch.uint8).reshape(n, 1, 1, 1)
     batches = Batches(images, size, seed=1)
-    seen = list(batches.epoch(epoch))
+    seen = [batch.images for batch in batches.epoch(epoch)]
     assert len(seen) == len(batches)
     assert all(len(batch) == size for batch in seen[:-1]) and 2 <= len(seen[-1]) <= size
     levels = torch.cat(seen).flatten().add(1).mul(127.5).round().int().tolist()
     left_out = Counter(images.flatten().tolist()) - Counter(levels)
     assert left_out.total() == (1 if n % size == 1 else 0)
     assert not Counter(levels) - Counter(images.flatten().tolist())
-    rest = list(batches.epoch(epoch, skip))
+    rest = [batch.images for batch in batches.epoch(epoch, skip)]
     assert len(rest) == max(0, len(seen) - skip)
     assert all(a.equal(b) for a, b in zip(rest, seen[skip:], strict=True))
 
 
 def test_epochs_are_shuffled_differently_and_pixels_span_minus_one_to_one() -> None:
     images = torch.arange(256, dtype=torch.uint8).reshape(-1, 1, 1, 1)
-    first, second = (torch.cat(list(Batches(images, 64, 0).epoch(e))).flatten() for e in (0, 1))
+    first, second = (torch.cat([b.images for b in Batches(images, 64, 0).epoch(e)]).flatten() for e in (0, 1))
     assert not first.equal(second)
     assert first.min().item() == -1 and first.max().item() == 1
 
@@ -104,7 +104,7 @@ def test_previews_leave_the_training_as_it_is() -> None:
     games = [NoiseToImage(SMALL, TrainSettings(), (1, 4, 4)) for _ in range(2)]
     batch = torch.rand(16, 1, 4, 4)
     for i in range(5):
-        values = [game.step(batch) for game in games]
+        values = [game.step(Batch.of(batch)) for game in games]
         assert values[0].equal(values[1])
         shown = games[0].preview()
         assert shown.shape == (25, 1, 4, 4)
@@ -113,7 +113,7 @@ def test_previews_leave_the_training_as_it_is() -> None:
 
 def test_without_an_average_the_sampler_is_the_raw_generator_with_its_running_statistics() -> None:
     game = NoiseToImage(SMALL, TrainSettings(ema=0), (1, 4, 4))
-    game.step(torch.rand(16, 1, 4, 4))
+    game.step(Batch.of(torch.rand(16, 1, 4, 4)))
     assert game.networks()["generator"] is game.networks()["generator_raw"]
 
 
@@ -153,11 +153,11 @@ def test_a_run_that_is_killed_at_any_iteration_ends_as_if_it_had_not_been(second
         if stop_after is not None:
             real_step, taken = game.step, [0]
 
-            def step(batch: torch.Tensor, rows: int | None = None) -> torch.Tensor:
+            def step(batch: Batch) -> torch.Tensor:
                 taken[0] += 1
                 if taken[0] > stop_after:
                     raise KeyboardInterrupt  # as hard as SIGKILL: nothing is written now
-                return real_step(batch, rows)
+                return real_step(batch)
 
             game.step = step  # type: ignore[method-assign]
         result = train(game, batches, settings, checkpoints, film, snapshots=snapshots)
@@ -260,18 +260,22 @@ def test_the_generators_gradient_is_exact_however_sure_the_discriminator_is(
     nn.init.constant_(last.bias, bias)
     generator, discriminator = copy.deepcopy(game.generator), copy.deepcopy(game.discriminator)
     noise = torch.randn(16, 4, generator=torch.Generator().manual_seed(0))
-    game.step(torch.rand(16, 1, 4, 4))
-    plain = torch.autograd.grad(game.loss.generator(discriminator(generator(noise))), list(generator.parameters()))
+    game.step(Batch.of(torch.rand(16, 1, 4, 4)))
+    plain = torch.autograd.grad(
+        game.loss.generator(torch.zeros(16, 1), discriminator(generator(noise))), list(generator.parameters())
+    )
     size = torch.cat([gradient.flatten() for gradient in plain]).norm()
-    means = game._players[0].optimizer.state_dict()["means"]  # after one step: (1 − β₁) times the gradient
-    ours = [mean / (1 - TrainSettings().betas[0]) for mean in means]
+    means = game._generator.optimizer.state_dict()["means"]  # after one step: (1 − β₁) times the gradient
+    ours = [mean / (1 - game.recipe.betas[0]) for mean in means]
     error = torch.cat([(a - b).flatten() for a, b in zip(ours, plain, strict=True)]).norm()
     assert error <= 1e-5 * size + 1e-18
 
 
 def test_seeds_give_different_orders_noise_and_weights() -> None:
     images = torch.arange(100, dtype=torch.uint8).reshape(-1, 1, 1, 1)
-    orders = {tuple(next(Batches(images, 50, seed).epoch(0)).flatten().tolist()) for seed in (0, 1, 7, 2**31 - 1)}
+    orders = {
+        tuple(next(Batches(images, 50, seed).epoch(0)).images.flatten().tolist()) for seed in (0, 1, 7, 2**31 - 1)
+    }
     assert len(orders) == 4
     games = [NoiseToImage(SMALL, TrainSettings(seed=seed), (1, 4, 4)) for seed in (0, 1)]
     first, second = (torch.cat([p.flatten() for p in game.generator.parameters()]) for game in games)

@@ -1,0 +1,144 @@
+"""Convolutional networks for pictures (Radford et al. 2016, DCGAN, https://arxiv.org/abs/1511.06434)."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from gan.networks.layers import ClassBatchNorm, ClassEmbedding, MinibatchDiscrimination, Pack
+from gan.networks.mlp import PictureShape
+from gan.networks.settings import ModelSettings
+from gan.settings import UserError
+
+SMALLEST = 8  # pixels a side, up to which a map is not halved: 28 begins at 7, 32 and 64 at 4
+WIDEST = 8  # the most feature maps, as a multiple of base_channels
+DEVIATION = 0.02  # of the first weights
+
+
+def check(shape: PictureShape) -> None:
+    """Raise UserError if these networks cannot make pictures of this shape."""
+    _, height, width = shape
+    if min(height, width) < SMALLEST or height % 4 or width % 4:
+        raise UserError(
+            f"prepare.image_size: model.architecture dcgan draws pictures of {SMALLEST} pixels a side and more, in "
+            f"multiples of 4, these have {height}×{width}; set it to 28, 32 or 64, for example"
+        )
+
+
+def sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """Sizes of the maps from the smallest to the picture's own, each twice the one before: 28 → 7, 14, 28."""
+    found = [(height, width)]
+    while min(found[0]) >= SMALLEST and not (found[0][0] % 2 or found[0][1] % 2):
+        found.insert(0, (found[0][0] // 2, found[0][1] // 2))
+    return found
+
+
+def maps_of(count: int, base: int) -> list[int]:
+    """Feature maps of `count` levels, the smallest size first; the last but one has `base`: 128, 64 and the picture."""
+    return [base * min(2**i, WIDEST) for i in range(count - 1, -1, -1)]
+
+
+def generator(settings: ModelSettings, shape: PictureShape, classes: int) -> nn.Module:
+    """[B, latent_dim] (and labels [B], if there are classes) → [B, C, H, W] in [-1, 1]."""
+    return Generator(shape, settings.latent_dim, settings.base_channels, classes)
+
+
+def discriminator(settings: ModelSettings, shape: PictureShape, classes: int) -> nn.Module:
+    """[B, C, H, W] (and labels [B], if there are classes) → logits [B / packing, 1]."""
+    return Discriminator(
+        shape,
+        settings.base_channels,
+        classes,
+        slope=settings.leaky_slope,
+        norm=settings.discriminator_norm == "batch",
+        packing=settings.packing,
+        minibatch=settings.minibatch_discrimination,
+    )
+
+
+class Generator(nn.Module):
+    """Latents [B, latent_dim] to pictures [B, C, H, W] in [-1, 1].
+
+    A Linear layer makes the smallest maps; transposed convolutions of 4×4 double their size. BatchNorm and ReLU after
+    all but the last. With classes, each has a scale and a shift of its own in every BatchNorm.
+    """
+
+    def __init__(self, shape: PictureShape, latent_dim: int, base: int, classes: int = 0) -> None:
+        super().__init__()
+        steps = sizes(shape[1], shape[2])
+        self.maps, self.start = maps_of(len(steps) - 1, base), steps[0]
+        self.first = nn.Linear(latent_dim, self.maps[0] * self.start[0] * self.start[1], bias=False)
+        channels = [*self.maps, shape[0]]
+        self.ups = nn.ModuleList(
+            nn.ConvTranspose2d(before, after, 4, 2, 1, bias=i == len(channels) - 2)
+            for i, (before, after) in enumerate(pairwise(channels))
+        )
+        self.norms = nn.ModuleList(
+            ClassBatchNorm(count, classes) if classes else nn.BatchNorm2d(count) for count in self.maps
+        )
+        _initialise(self)
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        x: Tensor = self.first(latents).view(-1, self.maps[0], *self.start)
+        # Channels last: what convolutions on the CPU, and on GPUs with mixed precision, are fastest with.
+        x = x.contiguous(memory_format=torch.channels_last)
+        for norm, up in zip(self.norms, self.ups, strict=True):
+            x = up(torch.relu(norm(x) if labels is None else norm(x, labels)))
+        return x.contiguous().tanh()
+
+
+class Discriminator(nn.Module):
+    """Pictures [B, C, H, W] to logits [B / packing, 1] of being real.
+
+    Convolutions of 4×4 halve the maps' size; LeakyReLU after each, BatchNorm (if `norm`) in all but the first. With
+    classes the logit gets the product of the last features with a learnt vector of the class (Miyato and Koyama 2018,
+    projection discriminator, https://arxiv.org/abs/1802.05637).
+    """
+
+    def __init__(
+        self,
+        shape: PictureShape,
+        base: int,
+        classes: int = 0,
+        *,
+        slope: float = 0.2,
+        norm: bool = True,
+        packing: int = 1,
+        minibatch: bool = False,
+    ) -> None:
+        super().__init__()
+        steps = sizes(shape[1], shape[2])
+        channels = [shape[0] * packing, *reversed(maps_of(len(steps) - 1, base))]
+        layers: list[nn.Module] = [Pack(packing)] if packing > 1 else []
+        for i, (before, after) in enumerate(pairwise(channels)):
+            normed = norm and i > 0
+            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=not normed))
+            if normed:
+                layers.append(nn.BatchNorm2d(after))
+            layers.append(nn.LeakyReLU(slope))
+        features = channels[-1] * steps[0][0] * steps[0][1]
+        self.trunk = nn.Sequential(*layers, nn.Flatten())
+        self.embedding = ClassEmbedding(classes, features) if classes else None
+        self.minibatch = MinibatchDiscrimination(features) if minibatch else None
+        self.last = nn.Linear(features + (self.minibatch.kernels if self.minibatch else 0), 1)
+        _initialise(self)
+
+    def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
+        features = self.trunk(pictures.contiguous(memory_format=torch.channels_last))
+        logits: Tensor = self.last(features if self.minibatch is None else self.minibatch(features))
+        if self.embedding is not None and labels is not None:
+            logits = logits + (features * self.embedding(labels)).sum(1, keepdim=True)
+        return logits
+
+
+def _initialise(network: nn.Module) -> None:
+    """The paper's first weights: N(0, 0.02), those of BatchNorm N(1, 0.02)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0, DEVIATION)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d) and module.affine:
+            nn.init.normal_(module.weight, 1, DEVIATION)
+        elif isinstance(module, ClassEmbedding):
+            nn.init.normal_(module.weight, 0, DEVIATION)

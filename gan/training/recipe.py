@@ -1,0 +1,92 @@
+"""What `auto` means: the published settings of each system; and which systems do not go together."""
+
+from typing import Any, NamedTuple
+
+from gan.networks.settings import ModelSettings
+from gan.settings import UserError
+from gan.training.settings import TrainSettings
+
+
+class Recipe(NamedTuple):
+    """The values that a training uses where the settings say `auto`. The first ones are the tutorial's, which are
+    those of DCGAN (Radford et al. 2016) and, for LSGAN and hinge, a choice of this project."""
+
+    lr: float = 2e-4
+    discriminator_lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    discriminator_steps: int = 1
+    gradient_penalty: float = 0.0
+    r1: float = 0.0
+    r2: float = 0.0
+    penalty_every: int = 1
+
+
+# Gulrajani et al. 2017, algorithm 1: https://arxiv.org/abs/1704.00028
+WGAN_GP = Recipe(1e-4, 1e-4, (0.0, 0.9), discriminator_steps=5, gradient_penalty=10.0)
+# Huang et al. 2024 (R3GAN), on Stacked MNIST: https://arxiv.org/abs/2501.05441
+RELATIVISTIC = Recipe(2e-4, 2e-4, (0.0, 0.99), r1=1.0, r2=1.0)
+# Heusel et al. 2017: https://arxiv.org/abs/1706.08500, and the authors' code
+TTUR_LR, TTUR_DISCRIMINATOR_LR, TTUR_BETAS = 1e-4, 3e-4, (0.0, 0.9)
+# Karras et al. 2020: https://arxiv.org/abs/2006.06676, `auto` of the authors' code
+STYLEGAN_LR, STYLEGAN_BETAS, STYLEGAN_R1, STYLEGAN_EVERY = 2.5e-3, (0.0, 0.99), 0.0002, 16
+
+
+def published(model: ModelSettings, train: TrainSettings, side: int) -> Recipe:
+    """The published values for a system that makes pictures of `side` pixels a side."""
+    recipe = {"wgan-gp": WGAN_GP, "relativistic": RELATIVISTIC}.get(train.loss, Recipe())
+    if model.architecture == "stylegan":
+        recipe = recipe._replace(lr=STYLEGAN_LR, discriminator_lr=STYLEGAN_LR, betas=STYLEGAN_BETAS)
+        if train.loss not in ("wgan-gp", "relativistic"):
+            r1 = STYLEGAN_R1 * side**2 / train.batch_size
+            recipe = recipe._replace(r1=r1, penalty_every=STYLEGAN_EVERY)
+    if not train.ttur:
+        return recipe
+    rates = recipe._replace(lr=TTUR_LR, discriminator_lr=TTUR_DISCRIMINATOR_LR)
+    return rates._replace(betas=TTUR_BETAS, discriminator_steps=1)
+
+
+def recipe_of(model: ModelSettings, train: TrainSettings, side: int) -> Recipe:
+    """The values to train with: the settings' own, and the published ones where they say `auto`."""
+    chosen: dict[str, Any] = {name: getattr(train, name) for name in Recipe._fields}
+    given = {name: value for name, value in chosen.items() if value != "auto"}
+    if "lr" in given and not train.ttur:
+        given.setdefault("discriminator_lr", given["lr"])
+    if "betas" in given:
+        given["betas"] = tuple(given["betas"])
+    return published(model, train, side)._replace(**given)
+
+
+def settled(model: ModelSettings, recipe: Recipe) -> ModelSettings:
+    """The model's settings with a value in the place of `auto`."""
+    if model.discriminator_norm != "auto":
+        return model
+    # A penalty on a picture's gradient has no meaning where other pictures have a part in its logit.
+    penalised = recipe.gradient_penalty or recipe.r1 or recipe.r2
+    norm = "batch" if model.architecture == "dcgan" and not penalised else "none"
+    return model.model_copy(update={"discriminator_norm": norm})
+
+
+def check(model: ModelSettings, recipe: Recipe, classes: int, batch_size: int) -> None:
+    """Raise UserError where parts of a system do not go together. classes: of the data, 0 if it has no labels."""
+    if model.conditional and classes < 2:
+        raise UserError(
+            "model.conditional: the pictures have no labels; sort them into a folder a class, or set it to false"
+        )
+    if model.conditional and model.packing > 1:
+        raise UserError(
+            "model.packing: pictures of different classes cannot be packed; set it to 1, or model.conditional to false"
+        )
+    together = model.packing * (4 if model.architecture == "stylegan" else 1)
+    if batch_size % together:
+        reason = "groups of 4 pictures that stylegan compares" if model.architecture == "stylegan" else "packs"
+        raise UserError(f"train.batch_size: {batch_size} is not a multiple of {together}, as {reason} need; change it")
+    mixing = {
+        "model.minibatch_discrimination": model.minibatch_discrimination,
+        "model.discriminator_norm": model.architecture == "dcgan" and model.discriminator_norm == "batch",
+        "model.architecture stylegan": model.architecture == "stylegan",
+    }
+    if recipe.gradient_penalty and (found := [name for name, there in mixing.items() if there]):
+        raise UserError(
+            f"train.gradient_penalty: it bounds the gradient of each picture's logit, and with {found[0]} other "
+            "pictures of the batch have a part in it; set it to 0, take another train.loss, or turn the other off"
+        )
