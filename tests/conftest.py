@@ -165,3 +165,16 @@ def finished(_finished: Project, tmp_path: Path) -> Project:
 def stop(process: subprocess.Popen[str], number: signal.Signals) -> None:
     """Send a signal to the whole process group, as a terminal does."""
     os.killpg(process.pid, number)
+
+
+@contextmanager
+def doubles() -> Iterator[None]:
+    """Networks, noise and products in double precision."""
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
