@@ -25,7 +25,7 @@ def trained(prepared: Prepared, settings: TrainSettings) -> NoiseToImage:
     pictures = prepared.train.images
     facts = {"pictures": len(pictures), "shape": prepared.shape}
     identity = {**facts, "train": settings.identity()}
-    folder = CACHE / "runs" / fingerprint(identity, path, loaded_sources(Path.cwd()))
+    folder = CACHE / "runs" / fingerprint(identity, [path, *loaded_sources(Path.cwd())])
     game = NoiseToImage(model, settings, prepared.shape)
     film = Film(folder / "film", folder / "frames", settings.frame_every)
     snapshots = Snapshots(folder / "snapshots", folder / "kept", model, settings, facts)

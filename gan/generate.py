@@ -52,6 +52,8 @@ def generate(
 def load(model: Path, truncation: float) -> tuple[nn.Module, dict[str, Any]]:
     """The generator of a file, with its styles truncated, and its facts."""
     network, about = load_network(model, "generator")
+    if about["model"]["architecture"] == "cyclegan":
+        raise UserError(f"{model}: translates pictures: use `python -m gan.translate`")
     if truncation == 1:
         return network, about
     if not isinstance(network, stylegan.Generator):

@@ -11,10 +11,12 @@ from stages.params import section
 
 def main() -> None:
     settings = section("data", DataSettings)
-    raw = Path("data/raw")
+    raw, cache = Path("data/raw"), HOME / ".cache" / "downloads"
     shutil.rmtree(raw, ignore_errors=True)
-    download(settings, raw, images=Path("data/images"), home=HOME, cache=HOME / ".cache" / "downloads")
-    print(f"download: {settings.dataset} is in {raw}/")
+    download(settings, raw, images=Path("data/images"), home=HOME, cache=cache)
+    if target := settings.of_target():
+        download(target, raw / "target", images=Path("data/target_images"), home=HOME, cache=cache)
+    print(f"download: {settings.dataset}{f' and {settings.target}' if target else ''} is in {raw}/")
 
 
 if __name__ == "__main__":

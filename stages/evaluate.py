@@ -2,20 +2,17 @@
 
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from gan.data.prepared import Prepared, Split
+from gan.data.prepared import Prepared
 from gan.evaluation.evaluate import evaluate
 from gan.evaluation.judge import make_judge
-from gan.evaluation.obedience import drawn_labels, obedience_of
+from gan.evaluation.obedience import conditional_figures, translation_figures
+from gan.evaluation.samples import samples_of
 from gan.evaluation.settings import EvaluateSettings
+from gan.evaluation.summary import Figures
 from gan.evaluation.yardstick import Yardstick
 from gan.figures.grids import grid, save_png
 from gan.files import read_about, write_json, write_text
-from gan.networks.build import load_network
 from gan.runtime import RuntimeSettings, select_device, set_threads
-from gan.sampling import class_count, draw, draw_latents
 from stages import run
 from stages.jobs import sharers
 from stages.params import section
@@ -27,26 +24,29 @@ FILES = {"ema": "generator", "raw": "generator_raw"}
 def main() -> None:
     settings, runtime = section("evaluate", EvaluateSettings), section("runtime", RuntimeSettings)
     set_threads(runtime.threads, sharers())
-    prepared = Prepared.load(Path("data/prepared.safetensors"))
-    judge = make_judge(MODELS / "classifier.safetensors", settings.features, select_device(runtime.device))
-    count = settings.count(len(prepared.about["classes"]))
-
-    def samples(path: Path, seed: int) -> tuple[int, Tensor]:
-        network, about = load_network(path, "generator")
-        latents = draw_latents(count, about["model"]["latent_dim"], seed)
-        labels = drawn_labels(prepared.train.labels, count, seed) if class_count(about) else None
-        return about.get("epoch", 0), torch.from_numpy(draw(network, latents, labels, device=runtime.device))
-
+    device, prepared = select_device(runtime.device), Prepared.load(Path("data/prepared.safetensors"))
+    judge = make_judge(MODELS / "classifier.safetensors", settings.features, device)
+    final, count = MODELS / f"{FILES[settings.weights]}.safetensors", settings.count(len(prepared.about["classes"]))
     seeds = range(settings.seed, settings.seed + settings.repeats)
-    final = MODELS / f"{FILES[settings.weights]}.safetensors"
-    snapshots = (samples(path, settings.seed) for path in sorted((MODELS / "snapshots").glob("*.safetensors")))
-    sets = [samples(final, seed)[1] for seed in seeds]
-    obedience = {}
-    if class_count(read_about(final)):
-        labels = [drawn_labels(prepared.train.labels, count, seed) for seed in seeds]
-        obedience = obedience_of(judge, [Split(*pair) for pair in zip(sets, labels, strict=True)], prepared)
-    about = {"weights": settings.weights, "seeds": list(seeds)}
-    result = evaluate(Yardstick(judge, prepared, count), sets, snapshots, about, obedience)
+    sets = [samples_of(final, prepared, count, seed, runtime.device)[1] for seed in seeds]
+    obedience: Figures = {}
+    model, yardstick = read_about(final)["model"], None
+    if model["architecture"] == "cyclegan":  # translations are judged as pictures of the target
+        target = Prepared.load(Path("data/target/prepared.safetensors"))
+        judges = judge, make_judge(MODELS / "extras/target_classifier.safetensors", settings.features, device)
+        yardstick = Yardstick(judges[1], target, len(sets[0].images))
+        obedience = translation_figures(final, judges, sets, (prepared, target), runtime.device)
+    elif model["conditional"]:
+        obedience = conditional_figures(judge, sets, prepared)
+    paths = sorted((MODELS / "snapshots").glob("*.safetensors"))
+    snapshots = (samples_of(path, prepared, count, settings.seed, runtime.device) for path in paths)
+    result = evaluate(
+        yardstick or Yardstick(judge, prepared, count),
+        [one.images for one in sets],
+        ((epoch, one.images) for epoch, one in snapshots),
+        {"weights": settings.weights, "seeds": list(seeds)},
+        obedience,
+    )
     write_json(REPORTS / "evaluation.json", result.metrics)
     write_json(REPORTS / "evaluation_details.json", result.details)
     write_text(REPORTS / "quality.tsv", result.table())

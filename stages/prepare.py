@@ -1,5 +1,6 @@
 """Decode, resize and split the pictures into data/prepared.safetensors, and show some of them."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,24 +14,34 @@ from gan.figures.grids import grid, save_png
 from stages import run
 from stages.params import section
 
-OUT = Path("data/prepared.safetensors")
+OUT, TARGET = Path("data/prepared.safetensors"), Path("data/target")
 SHOWN = 100
 
 
 def main() -> None:
-    settings = section("prepare", PrepareSettings)
-    for line in prepare(decode(Path("data/raw"), Path("data/images")), settings, OUT):
-        print(f"prepare: left out, cannot be read: {line}", file=sys.stderr)
-    prepared = Prepared.load(OUT)
+    settings, raw = section("prepare", PrepareSettings), Path("data/raw")
+    prepared = prepare_one(raw, Path("data/images"), settings, OUT)
     images = prepared.train.images  # some sources are sorted by class, so pictures from all over it are shown
     shown = images[torch.linspace(0, len(images) - 1, min(SHOWN, len(images))).long()]
     save_png(grid(shown.numpy(), columns=10, scale=2), Path("reports/reals.png"))
+    shutil.rmtree(TARGET, ignore_errors=True)
+    TARGET.mkdir()
+    if (raw / "target").exists():  # translations keep the shape of a picture
+        alike = settings.model_copy(update={"channels": prepared.shape[0]})
+        prepare_one(raw / "target", Path("data/target_images"), alike, TARGET / OUT.name)
+
+
+def prepare_one(raw: Path, images: Path, settings: PrepareSettings, out: Path) -> Prepared:
+    for line in prepare(decode(raw, images), settings, out):
+        print(f"prepare: left out, cannot be read: {line}", file=sys.stderr)
+    prepared = Prepared.load(out)
     about = prepared.about
     left_out = f", {len(about['unreadable'])} left out" if about["unreadable"] else ""
     print(
         f"prepare: {about['dataset']['title']}: {about['counts']['train']:,} training and {about['counts']['test']:,} "
         f"test pictures of {'×'.join(map(str, about['shape']))}{left_out}"
     )
+    return prepared
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ from gan.figures.curves import report_curves
 from gan.figures.page import Page, parameters_of, write_page
 from gan.figures.settings import ReportSettings
 from gan.files import read_about
+from gan.networks.settings import ModelSettings
+from gan.training.recipe import recipe_of
+from gan.training.settings import TrainSettings
 from stages import run
 from stages.params import section
 from stages.sections import SECTIONS
@@ -26,15 +29,18 @@ def main() -> None:
     }
     pictures = {name: REPORTS / f"{name}.png" for name in ("samples", "grid", "interpolation", "reals", "neighbours")}
     evaluation = json.loads((REPORTS / "evaluation_details.json").read_text(encoding="utf-8"))
+    about = read_about(Path("data/prepared.safetensors"))
     page = Page(
         title=section("report", ReportSettings).title,
-        about=read_about(Path("data/prepared.safetensors")),
+        about=about,
         metrics=json.loads((REPORTS / "metrics.json").read_text(encoding="utf-8")),
         parameters=parameters,
         pictures={**pictures, "film": REPORTS / "training.gif"},
         curves=report_curves(REPORTS / "history.tsv", REPORTS / "quality.tsv", evaluation),
         evaluation=evaluation,
         meanings=MEANINGS,
+        recipe=recipe_of(section("model", ModelSettings), section("train", TrainSettings), max(about["shape"][1:])),
+        extras={path.stem: path for path in sorted((REPORTS / "extras").iterdir())},
         networks=(REPORTS / "networks.txt").read_text(encoding="utf-8"),
         seconds={name: seconds for name in STAGES if (seconds := timing(name, "seconds")) is not None},
         rate=timing("rate", "iterations_per_second"),

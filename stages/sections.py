@@ -47,7 +47,13 @@ def _allowed(schema: dict[str, Any], plural: str = "") -> str:
     if schema["type"] == "array":
         count = f"{schema['minItems']} " if schema.get("minItems") == schema.get("maxItems", 0) else ""
         return f"list of {count}{_allowed(schema['items'], 's')}"
-    name = {"integer": "whole number", "number": "number", "string": "text", "null": "`null`"}[schema["type"]]
+    name = {
+        "integer": "whole number",
+        "number": "number",
+        "string": "text",
+        "boolean": "`true` or `false`",
+        "null": "`null`",
+    }[schema["type"]]
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     bounds = " and ".join(f"{sign} {schema[key]}" for key, sign in signs.items() if key in schema)
     return f"{name}{plural} {bounds}".strip()

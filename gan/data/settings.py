@@ -9,21 +9,24 @@ from gan.settings import Number, Settings
 Side = Annotated[int, Field(ge=4, le=1024)]
 
 
+Name = Literal[
+    "mnist-5k",
+    "mnist",
+    "fashion-mnist",
+    "kmnist",
+    "usps",
+    "cifar10",
+    "digits",
+    "stacked-mnist-5k",
+    "stacked-mnist",
+    "images",
+]
+
+
 class DataSettings(Settings):
     """Which pictures to learn from."""
 
-    dataset: Literal[
-        "mnist-5k",
-        "mnist",
-        "fashion-mnist",
-        "kmnist",
-        "usps",
-        "cifar10",
-        "digits",
-        "stacked-mnist-5k",
-        "stacked-mnist",
-        "images",
-    ] = Field(
+    dataset: Name = Field(
         "mnist-5k",
         description="the data set; mnist-5k, stacked-mnist-5k and digits need no network, images is your own folder "
         "data/images/",
@@ -32,6 +35,14 @@ class DataSettings(Settings):
         None,
         description="a folder or URL that holds the data set's own files (a mirror); null: where its authors put it",
     )
+    target: Name | None = Field(
+        None, description="cyclegan: the data set to translate to; images is the folder data/target_images/"
+    )
+    target_source: str | None = Field(None, description="what `source` is, of the target's files")
+
+    def of_target(self) -> "DataSettings | None":
+        """The settings of the target as a data set of its own."""
+        return None if self.target is None else DataSettings(dataset=self.target, source=self.target_source)
 
 
 class PrepareSettings(Settings):

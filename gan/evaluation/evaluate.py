@@ -45,7 +45,7 @@ def evaluate(
     """Judge sets of samples of one generator, uint8 [N, C, H, W], which differ in their seed.
 
     snapshots: epochs, and samples of the generator as it was after them. about: facts of the samples, for the details.
-    obedience: of a conditional generator, gan_test and gan_train; see obedience_of.
+    obedience: figures of gan.evaluation.obedience.
     """
     prepared, obedience = yardstick.prepared, obedience or {}
     summary = Summary.of([yardstick.measure(images) for images in sets], yardstick.control)

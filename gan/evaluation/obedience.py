@@ -1,38 +1,85 @@
-"""Whether a conditional generator draws the classes that it is asked for (Shmelkov et al. 2018)."""
+"""Whether a generator does as it is told: draws the class that it is asked for, or keeps that of what it translates."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from gan.data.prepared import Prepared, Split
 from gan.evaluation.classifier import look, train_classifier
 from gan.evaluation.judge import Judge
+from gan.evaluation.samples import translated
 from gan.evaluation.settings import ClassifierSettings
 from gan.evaluation.summary import Figures
+from gan.networks.build import load_network
+from gan.networks.cyclegan import Translators
 
 
-def drawn_labels(labels: Tensor, count: int, seed: int) -> Tensor:
-    """`count` labels of the training split, drawn at random: classes are asked for as often as they occur."""
-    generator = torch.Generator().manual_seed(seed)
-    return labels[torch.randint(len(labels), (count,), generator=generator)]
-
-
-def obedience_of(judge: Judge, sets: Sequence[Split], prepared: Prepared) -> Figures:
-    """Of samples with the labels that they were asked to have, as shares (https://arxiv.org/abs/1807.09499):
+def conditional_figures(judge: Judge, sets: Sequence[Split], prepared: Prepared) -> Figures:
+    """Of samples with the labels that they were asked to have, as shares (Shmelkov et al. 2018,
+    https://arxiv.org/abs/1807.09499):
 
     gan_test: of the samples that the judge takes for their class: whether they are right. gan_train: of the test
     pictures that a classifier of the same kind takes for theirs which has seen nothing but samples: whether they are
     right and diverse. Either alone can mislead. Empty where the judge knows no classes.
     """
-    found = [judge.look(one.images).classes for one in sets]
-    right = [(a == one.labels).double().mean().item() for a, one in zip(found, sets, strict=True) if a is not None]
-    classes = len(prepared.about["classes"])
-    if not right or prepared.about["stacked"] > 1:
-        return {"gan_test": sum(right) / len(right)} if right else {}
-    student = train_classifier(sets[0], classes, ClassifierSettings())
-    said = look(student, prepared.test.images).logits.argmax(1)
-    return {
-        "gan_test": sum(right) / len(right),
-        "gan_train": (said == prepared.test.labels).double().mean().item(),
-    }
+    found = [right for one in sets if (right := _right(judge, one)) is not None]
+    if not found:
+        return {}
+    figures = {"gan_test": sum(found) / len(found)}
+    if prepared.about["stacked"] == 1:
+        student = train_classifier(sets[0], len(prepared.about["classes"]), ClassifierSettings())
+        said = look(student, prepared.test.images).logits.argmax(1)
+        figures["gan_train"] = (said == prepared.test.labels).double().mean().item()
+    return figures
+
+
+def translation_figures(
+    path: Path, judges: tuple[Judge, Judge], sets: Sequence[Split], data: tuple[Prepared, Prepared], device: str
+) -> Figures:
+    """Of the translators in a file, judged by classifiers of the source and of the target:
+
+    kept_there, kept_back: shares of translated test pictures that a classifier of the other set takes for the class
+    that they had, where both sets have the same classes. cycle_error: mean absolute difference of the source's test
+    pictures from what they are there and back again, as a share of the range of a pixel.
+    """
+    (network, _), (source, target) = load_network(path, "generator"), data
+    assert isinstance(network, Translators)
+    figures = {}
+    if source.classes and source.about["classes"] == target.about["classes"]:
+        there = [_right(judges[1], one) for one in sets]
+        home = _right(judges[0], Split(translated(network.back, target.test.images, device), target.test.labels))
+        if home is not None:
+            found = [right for right in there if right is not None]
+            figures = {"kept_there": sum(found) / len(found), "kept_back": home}
+    again = translated(network.back, translated(network.there, source.test.images, device), device)
+    figures["cycle_error"] = _difference(again, source.test.images)
+    return figures
+
+
+def sentences(figures: Figures) -> list[str]:
+    """The figures in words."""
+    lines = []
+    if "gan_test" in figures:
+        line = f"Obedience: {figures['gan_test']:.1%} of the samples are of the class asked for"
+        if "gan_train" in figures:
+            line += (
+                f"; a classifier that has seen nothing else gets {figures['gan_train']:.1%} of the test pictures right"
+            )
+        lines.append(line + ".")
+    if "kept_there" in figures:
+        kept = f"{figures['kept_there']:.1%} of the pictures there and {figures['kept_back']:.1%} back"
+        lines.append(f"Translation keeps the class of {kept}.")
+    if "cycle_error" in figures:
+        lines.append(f"There and back again a pixel differs by {figures['cycle_error']:.1%} of its range.")
+    return lines
+
+
+def _right(judge: Judge, samples: Split) -> float | None:
+    """Share of samples whose class is the one that they should have; None where the judge knows none."""
+    found = judge.look(samples.images).classes
+    return None if found is None else (found == samples.labels).double().mean().item()
+
+
+def _difference(one: Tensor, other: Tensor) -> float:
+    return (one.float() - other.float()).abs().mean().item() / 255

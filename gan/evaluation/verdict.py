@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gan.evaluation.memorisation import Memorisation
+from gan.evaluation.obedience import sentences
 from gan.evaluation.summary import Figures, Summary, best_of
 
 # Fréchet distance over that of real pictures, up to which a generator is called so.
@@ -25,7 +26,7 @@ def verdict(
     """A sentence each on classes, quality, diversity, memorising and the course of the training.
 
     ratio: Fréchet distance over the control's; classes: how many there are, 0 where they are not known;
-    obedience: gan_test and gan_train of a conditional generator; track: figures of snapshots with their `epoch`, in the
+    obedience: figures of gan.evaluation.obedience; track: figures of snapshots with their `epoch`, in the
     order of time.
     """
     means, real = summary.means, summary.control
@@ -40,12 +41,7 @@ def verdict(
         f"Diversity: covers {means['coverage']:.0%} of the test pictures' neighbourhoods, "
         f"where real pictures cover {real['coverage']:.0%}{warning}."
     )
-    if obedience and "gan_test" in obedience:
-        taught = f"; they teach a classifier to get {obedience['gan_train']:.1%}" if "gan_train" in obedience else ""
-        lines.append(
-            f"Obedience: {obedience['gan_test']:.1%} of the samples are of the class asked for{taught}"
-            f"{' of the test pictures right' if taught else ''}."
-        )
+    lines += sentences(obedience or {})
     lines.append(_memory(memory))
     if len(track) > 1:
         lines.append(_course(track))

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -38,6 +38,8 @@ class Page:
     curves: Mapping[str, str]
     evaluation: Mapping[str, Any]
     meanings: Mapping[str, Any]
+    recipe: NamedTuple
+    extras: Mapping[str, Path]
     networks: str
     seconds: Mapping[str, float]
     rate: float | None
@@ -67,5 +69,5 @@ def write_page(page: Page, out: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    uris = {name: data_uri(path) for name, path in page.pictures.items()}
+    uris = {name: data_uri(path) for name, path in [*page.pictures.items(), *page.extras.items()]}
     write_text(out, environment.get_template("page.html.j2").render(page=page, uris=uris))

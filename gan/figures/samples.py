@@ -5,10 +5,13 @@ from typing import Any
 
 import torch
 from PIL import Image
+from torch import Tensor
 
+from gan.data.prepared import scaled
 from gan.figures.grids import grid, to_uint8
 from gan.figures.settings import SampleSettings
 from gan.networks import stylegan
+from gan.networks.cyclegan import Translators
 from gan.sampling import class_count, cycled_labels, draw, draw_latents, slerp
 
 SHOWN = 10  # the tutorial's figure: two rows of five
@@ -43,6 +46,45 @@ def sample_figures(
         ),
         "interpolation": grid(draw(network, ways, rows % classes if classes else None, device=device), steps, scale=2),
     }
+
+
+def translation_figures(
+    network: Translators, source: Tensor, target: Tensor, settings: SampleSettings, device: str
+) -> dict[str, Image.Image]:
+    """What sample_figures draws, of translators. source, target: pictures of both sets, uint8 [N, C, H, W].
+
+    `samples`: ten translations; `grid`: threes of a real picture, its translation, and that back again; `back`: the
+    same the other way round; `interpolation`: each row the translations of what lies evenly between two real pictures.
+    """
+    groups = max(1, settings.grid_columns // 3)
+    shown, others = (_spread(images, settings.grid_rows * groups) for images in (source, target))
+    steps = settings.interpolation_steps
+    ends = _spread(source, 2 * settings.interpolations).float().split(2)
+    shares = torch.linspace(0, 1, steps).view(-1, 1, 1, 1)
+    ways = torch.cat([torch.lerp(pair[:1], pair[1:], shares) for pair in ends]).round().byte()
+
+    def through(*translators: torch.nn.Module, images: Tensor) -> list[Tensor]:
+        found = [images]
+        for translator in translators:
+            found.append(torch.from_numpy(draw(translator, scaled(found[-1]), device=device)))
+        return found
+
+    def threes(*translators: torch.nn.Module, images: Tensor) -> Image.Image:
+        rows = torch.stack(through(*translators, images=images), 1).flatten(0, 1)
+        return grid(rows.numpy(), 3 * groups, scale=2)
+
+    ten = through(network.there, images=_spread(source, SHOWN))[1]
+    return {
+        "samples": grid(ten.numpy(), columns=5, gap=4, scale=4),
+        "grid": threes(network.there, network.back, images=shown),
+        "back": threes(network.back, network.there, images=others),
+        "interpolation": grid(through(network.there, images=ways)[1].numpy(), steps, scale=2),
+    }
+
+
+def _spread(images: Tensor, count: int) -> Tensor:
+    """`count` pictures from all over a split."""
+    return images[torch.linspace(0, len(images) - 1, count).long()]
 
 
 def style_figures(network: stylegan.Generator, about: Mapping[str, Any], seed: int) -> dict[str, Image.Image]:

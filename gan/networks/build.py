@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from gan.files import load_tensors, read_about, save_tensors
-from gan.networks import dcgan, mlp, stylegan
+from gan.networks import cyclegan, dcgan, mlp, stylegan
 from gan.networks.mlp import PictureShape
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
@@ -26,7 +26,7 @@ class Architecture(Protocol):
         """New weights: pictures [B, C, H, W] (and labels [B]) → logits [B / packing, 1]."""
 
 
-ARCHITECTURES: dict[str, Architecture] = {"mlp": mlp, "dcgan": dcgan, "stylegan": stylegan}
+ARCHITECTURES: dict[str, Architecture] = {"mlp": mlp, "dcgan": dcgan, "stylegan": stylegan, "cyclegan": cyclegan}
 
 
 def build_generator(settings: ModelSettings, shape: PictureShape, classes: int = 0) -> nn.Module:

@@ -12,9 +12,10 @@ Width = Annotated[int, Field(ge=1, le=65536)]
 class ModelSettings(Settings):
     """The networks that play against each other."""
 
-    architecture: Literal["mlp", "dcgan", "stylegan"] = Field(
+    architecture: Literal["mlp", "dcgan", "stylegan", "cyclegan"] = Field(
         "mlp",
-        description="the kind of networks; mlp: perceptrons; dcgan: convolutions; stylegan: a small StyleGAN2",
+        description="the kind of networks; mlp: perceptrons; dcgan: convolutions; stylegan: a small StyleGAN2; "
+        "cyclegan: translation between two sets of pictures",
     )
     latent_dim: int = Field(100, ge=1, le=65536, description="numbers in the noise z that a picture is made from")
     conditional: bool = Field(False, description="whether the networks are told the class of a picture")
@@ -31,9 +32,10 @@ class ModelSettings(Settings):
         0.8, gt=0, le=1, description="mlp: weight of the newest batch in BatchNorm's running statistics"
     )
     base_channels: int = Field(
-        64, ge=4, le=1024, description="dcgan, stylegan: feature maps at half the picture's size; twice as many below"
+        64, ge=4, le=1024, description="all but mlp: feature maps of the outer layers; deeper ones have more"
     )
     discriminator_norm: Literal["auto", "batch", "none"] = Field(
         "auto", description="dcgan: BatchNorm in the discriminator; auto: none where the loss has a gradient penalty"
     )
+    blocks: int = Field(3, ge=1, le=32, description="cyclegan: residual blocks of a translator")
     mapping_layers: int = Field(2, ge=1, le=16, description="stylegan: layers of the mapping network")

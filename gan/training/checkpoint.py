@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from gan.settings import UserError
 KEPT = 2  # the newest may be the one that a full disk or a power cut spoilt
 
 
-def fingerprint(settings: Mapping[str, Any], data: Path, code: list[Path]) -> str:
-    """16 hexadecimal digits that change when the settings, the data file, a source file or PyTorch does."""
+def fingerprint(settings: Mapping[str, Any], files: Sequence[Path]) -> str:
+    """16 hexadecimal digits that change when the settings, a file of data or code, or PyTorch does."""
     digest = hashlib.sha256(json.dumps([settings, torch.__version__], sort_keys=True).encode())
-    for path in [data, *sorted(code)]:
+    for path in sorted(files):
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]

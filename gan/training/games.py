@@ -15,12 +15,13 @@ from gan.networks.build import answer, build_discriminator, build_generator
 from gan.networks.layers import rows_together
 from gan.networks.mlp import PictureShape
 from gan.networks.settings import ModelSettings
+from gan.networks.summary import describe_game
 from gan.sampling import draw_latents
 from gan.training.averaging import Average
 from gan.training.losses import LOSSES, Slopes
 from gan.training.penalties import Penalties, gradients
 from gan.training.player import Critic, Player
-from gan.training.recipe import check, recipe_of, settled
+from gan.training.recipe import Recipe, check, recipe_of, settled
 from gan.training.settings import TrainSettings
 from gan.training.team import ALONE, Team
 
@@ -34,6 +35,14 @@ class Game(Protocol):
     @property
     def scalars(self) -> tuple[str, ...]:
         """Names of the values of a step."""
+
+    @property
+    def model(self) -> ModelSettings:
+        """The settings of the networks, with a value in the place of `auto`."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the settings of the training came to."""
 
     @property
     def together(self) -> int:
@@ -50,6 +59,9 @@ class Game(Protocol):
 
     def snapshot(self) -> nn.Module:
         """A copy, in eval mode, of the network that samples are drawn with. Leaves the training as it is."""
+
+    def description(self) -> str:
+        """The layers of the networks, as text."""
 
     def networks(self) -> Mapping[str, nn.Module]:
         """The networks worth keeping, by file name, in eval mode."""
@@ -100,7 +112,7 @@ class NoiseToImage:
         if team.size > 1 and torch.device(device).type == "cuda":  # PyTorch has none for the CPU
             for network in (self.generator, self.discriminator):  # in place, after the average has taken its copy
                 nn.SyncBatchNorm.convert_sync_batchnorm(network)
-        self.loss = LOSSES[train.loss]()
+        self.loss = LOSSES[self.recipe.loss]()
         self.together = rows_together(self.discriminator)
         self.latent_dim, self._seed, self._iteration = self.model.latent_dim, train.seed, 0
         self.noise = torch.Generator(device).manual_seed(train.seed)
@@ -168,6 +180,10 @@ class NoiseToImage:
 
     def snapshot(self) -> nn.Module:
         return copy.deepcopy(self._sampler()).eval()
+
+    def description(self) -> str:
+        conditional = self.model.conditional
+        return describe_game(self.generator, self.discriminator, self.latent_dim, conditional=conditional)
 
     def networks(self) -> dict[str, nn.Module]:
         networks = {"generator": self._sampler(), "generator_raw": self.generator, "discriminator": self.discriminator}

@@ -44,9 +44,13 @@ class Player:
 
     def answer(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """What the network makes of a batch, by autograd."""
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
+        with self.mixed(x.device):
             out = answer(self.network, x, labels)
         return out.float() if self._bfloat16 else out
+
+    def mixed(self, device: torch.device) -> torch.autocast:
+        """The context in which the network computes, in bfloat16 if that is wanted."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self._bfloat16)
 
     def forward(
         self, x: Tensor, labels: Tensor | None = None, *, before: Tensor | None = None, wanted: bool = False

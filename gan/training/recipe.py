@@ -11,6 +11,7 @@ class Recipe(NamedTuple):
     """The values that a training uses where the settings say `auto`. The first ones are the tutorial's, which are
     those of DCGAN (Radford et al. 2016) and, for LSGAN and hinge, a choice of this project."""
 
+    loss: str = "non-saturating"
     lr: float = 2e-4
     discriminator_lr: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
@@ -22,9 +23,9 @@ class Recipe(NamedTuple):
 
 
 # Gulrajani et al. 2017, algorithm 1: https://arxiv.org/abs/1704.00028
-WGAN_GP = Recipe(1e-4, 1e-4, (0.0, 0.9), discriminator_steps=5, gradient_penalty=10.0)
+WGAN_GP = Recipe("wgan-gp", 1e-4, 1e-4, (0.0, 0.9), discriminator_steps=5, gradient_penalty=10.0)
 # Huang et al. 2024 (R3GAN), on Stacked MNIST: https://arxiv.org/abs/2501.05441
-RELATIVISTIC = Recipe(2e-4, 2e-4, (0.0, 0.99), r1=1.0, r2=1.0)
+RELATIVISTIC = Recipe("relativistic", 2e-4, 2e-4, (0.0, 0.99), r1=1.0, r2=1.0)
 # Heusel et al. 2017: https://arxiv.org/abs/1706.08500, and the authors' code
 TTUR_LR, TTUR_DISCRIMINATOR_LR, TTUR_BETAS = 1e-4, 3e-4, (0.0, 0.9)
 # Karras et al. 2020: https://arxiv.org/abs/2006.06676, `auto` of the authors' code
@@ -33,10 +34,11 @@ STYLEGAN_LR, STYLEGAN_BETAS, STYLEGAN_R1, STYLEGAN_EVERY = 2.5e-3, (0.0, 0.99), 
 
 def published(model: ModelSettings, train: TrainSettings, side: int) -> Recipe:
     """The published values for a system that makes pictures of `side` pixels a side."""
-    recipe = {"wgan-gp": WGAN_GP, "relativistic": RELATIVISTIC}.get(train.loss, Recipe())
+    loss = {"cyclegan": "lsgan"}.get(model.architecture, "non-saturating") if train.loss == "auto" else train.loss
+    recipe = {"wgan-gp": WGAN_GP, "relativistic": RELATIVISTIC}.get(loss, Recipe(loss))
     if model.architecture == "stylegan":
         recipe = recipe._replace(lr=STYLEGAN_LR, discriminator_lr=STYLEGAN_LR, betas=STYLEGAN_BETAS)
-        if train.loss not in ("wgan-gp", "relativistic"):
+        if loss not in ("wgan-gp", "relativistic"):
             r1 = STYLEGAN_R1 * side**2 / train.batch_size
             recipe = recipe._replace(r1=r1, penalty_every=STYLEGAN_EVERY)
     if not train.ttur:
@@ -64,6 +66,23 @@ def settled(model: ModelSettings, recipe: Recipe) -> ModelSettings:
     penalised = recipe.gradient_penalty or recipe.r1 or recipe.r2
     norm = "batch" if model.architecture == "dcgan" and not penalised else "none"
     return model.model_copy(update={"discriminator_norm": norm})
+
+
+def check_translation(model: ModelSettings, recipe: Recipe) -> None:
+    """Raise UserError where settings ask for what the translation of pictures does not have."""
+    without = {
+        "model.conditional": model.conditional,
+        "model.minibatch_discrimination": model.minibatch_discrimination,
+        "model.packing": model.packing > 1,
+        "train.gradient_penalty": recipe.gradient_penalty > 0,
+        "train.r1": recipe.r1 > 0,
+        "train.r2": recipe.r2 > 0,
+        "train.discriminator_steps": recipe.discriminator_steps > 1,
+    }
+    if found := [name for name, there in without.items() if there]:
+        raise UserError(
+            f"{found[0]}: model.architecture cyclegan has no such thing; turn it off, or take another architecture"
+        )
 
 
 def check(model: ModelSettings, recipe: Recipe, classes: int, batch_size: int) -> None:

@@ -13,7 +13,7 @@ Weight = Annotated[float, Field(ge=0), AS_NUMBER]
 Count = Annotated[int, Field(ge=1, le=1000)]
 Auto = Literal["auto"]
 
-Loss = Literal["non-saturating", "saturating", "lsgan", "hinge", "wgan-gp", "relativistic"]
+Loss = Literal["auto", "non-saturating", "saturating", "lsgan", "hinge", "wgan-gp", "relativistic"]
 
 
 class TrainSettings(Settings):
@@ -21,7 +21,7 @@ class TrainSettings(Settings):
 
     epochs: int = Field(200, ge=1, description="passes over the training pictures")
     batch_size: int = Field(64, ge=2, description="pictures a step; the last batch of an epoch may be smaller")
-    loss: Loss = Field("non-saturating", description='what the two players minimise: README, "Systems"')
+    loss: Loss = Field("auto", description="what the two players minimise; auto: non-saturating, or lsgan for cyclegan")
     lr: Auto | Rate = Field("auto", description="Adam's learning rate")
     discriminator_lr: Auto | Rate = Field(
         "auto", description="the discriminator's; auto: as `lr`, or three times as much with `ttur`"
@@ -42,6 +42,8 @@ class TrainSettings(Settings):
     penalty_every: Auto | Count = Field(
         "auto", description="iterations between two of these penalties, which then weigh as many times as much"
     )
+    cycle_weight: Weight = Field(10, description="cyclegan: weight of the way there and back")
+    identity_weight: Weight = Field(5, description="cyclegan: weight of leaving alone what is of the other set already")
     ema: Number = Field(0.999, ge=0, lt=1, description="decay a step of the generator's average; 0: keep no average")
     seed: int = Field(
         0, ge=0, le=2**31 - 1, description="seed of the first weights, the noise and the order of the pictures"

@@ -304,7 +304,7 @@ def test_the_fingerprint_depends_on_settings_data_and_code_but_not_on_where_they
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / "data").write_text(data)
         (tmp_path / folder / "code.py").write_text(code)
-        return fingerprint({"a": settings}, tmp_path / folder / "data", [tmp_path / folder / "code.py"])
+        return fingerprint({"a": settings}, [tmp_path / folder / "data", tmp_path / folder / "code.py"])
 
     one = of("x", 1, "d", "c")
     assert one == of("y", 1, "d", "c")

@@ -1,0 +1,107 @@
+"""Networks that translate pictures of one set into another (Zhu et al. 2017, https://arxiv.org/abs/1703.10593).
+
+Smaller than the paper's, which are for 256 pixels a side: fewer blocks and fewer layers of the discriminator.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from gan.networks.mlp import PictureShape
+from gan.networks.settings import ModelSettings
+from gan.settings import UserError
+
+DEVIATION = 0.02  # of the first weights
+
+
+def check(shape: PictureShape) -> None:
+    """Raise UserError if these networks cannot translate pictures of this shape."""
+    _, height, width = shape
+    if min(height, width) < 16 or height % 4 or width % 4:
+        raise UserError(
+            "prepare.image_size: model.architecture cyclegan translates pictures of 16 pixels a side and more, in "
+            f"multiples of 4, these have {height}×{width}; set it to 28, 32 or 64, for example"
+        )
+
+
+def generator(settings: ModelSettings, shape: PictureShape, classes: int) -> nn.Module:
+    """A pair of translators: [B, C, H, W] → [B, C, H, W], both in [-1, 1]."""
+    return Translators(shape, settings.base_channels, settings.blocks)
+
+
+def discriminator(settings: ModelSettings, shape: PictureShape, classes: int) -> nn.Module:
+    """A pair of discriminators: [B, C, H, W] → a logit for each of some overlapping patches, [B, 1, h, w]."""
+    return Critics(shape, settings.base_channels, settings.leaky_slope)
+
+
+class Translators(nn.Module):
+    """A translator from the first set of pictures to the second (`there`, which is `forward`), and one back."""
+
+    def __init__(self, shape: PictureShape, base: int, blocks: int) -> None:
+        super().__init__()
+        self.there, self.back = (translator(shape[0], base, blocks) for _ in range(2))
+        _initialise(self)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        translated: Tensor = self.there(pictures)
+        return translated
+
+
+class Critics(nn.Module):
+    """A discriminator for pictures of the first set (`source`), and one for the second (`target`, `forward`)."""
+
+    def __init__(self, shape: PictureShape, base: int, slope: float) -> None:
+        super().__init__()
+        self.source, self.target = (patches(shape[0], base, slope) for _ in range(2))
+        _initialise(self)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        logits: Tensor = self.target(pictures)
+        return logits
+
+
+def translator(channels: int, base: int, blocks: int) -> nn.Sequential:
+    """Two convolutions that halve the size, residual blocks, two that double it; instance norm, reflected borders."""
+    layers: list[nn.Module] = [nn.Conv2d(channels, base, 7, padding=3, padding_mode="reflect"), *_normed(base)]
+    for maps in (base, 2 * base):
+        layers += [nn.Conv2d(maps, 2 * maps, 3, 2, 1), *_normed(2 * maps)]
+    layers += [Residual(4 * base) for _ in range(blocks)]
+    for maps in (4 * base, 2 * base):
+        layers += [nn.ConvTranspose2d(maps, maps // 2, 4, 2, 1), *_normed(maps // 2)]
+    return nn.Sequential(*layers, nn.Conv2d(base, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh())
+
+
+def patches(channels: int, base: int, slope: float) -> nn.Sequential:
+    """PatchGAN: two convolutions that halve the size and one more; each logit sees a patch of 22 pixels a side."""
+    return nn.Sequential(
+        nn.Conv2d(channels, base, 4, 2, 1),
+        nn.LeakyReLU(slope),
+        nn.Conv2d(base, 2 * base, 4, 2, 1),
+        nn.InstanceNorm2d(2 * base),
+        nn.LeakyReLU(slope),
+        nn.Conv2d(2 * base, 1, 4, 1, 1),
+    )
+
+
+class Residual(nn.Module):
+    """Two 3×3 convolutions whose result is added to their input."""
+
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        first, second = (nn.Conv2d(maps, maps, 3, padding=1, padding_mode="reflect") for _ in range(2))
+        self.change = nn.Sequential(first, *_normed(maps), second, nn.InstanceNorm2d(maps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.as_tensor(self.change(x))
+
+
+def _normed(maps: int) -> tuple[nn.Module, nn.Module]:
+    return nn.InstanceNorm2d(maps), nn.ReLU(inplace=True)
+
+
+def _initialise(network: nn.Module) -> None:
+    """The paper's first weights: N(0, 0.02)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0, DEVIATION)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -1,0 +1,161 @@
+"""The game of two translators against two discriminators: CycleGAN."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan.data.prepared import Batch
+from gan.networks.build import build_discriminator, build_generator
+from gan.networks.cyclegan import Critics, Translators
+from gan.networks.mlp import PictureShape
+from gan.networks.settings import ModelSettings
+from gan.networks.summary import describe
+from gan.training.averaging import Average
+from gan.training.losses import LOSSES
+from gan.training.player import Player
+from gan.training.recipe import recipe_of, settled
+from gan.training.settings import TrainSettings
+from gan.training.team import ALONE, Team
+
+POOL = 50  # past translations that the discriminators are shown
+
+
+class ImageToImage:
+    """Pictures of one set are translated to another and back, without pairs (Zhu et al. 2017, CycleGAN, equation 3).
+
+    Each translator is to deceive a discriminator of the set that it translates to; there and back again is to give the
+    picture that it began with (`cycle`, L1), and what is of the set already is to be left alone (`identity`, L1). The
+    translators move first; the discriminators then learn from fakes half of which are older (a pool of 50).
+    """
+
+    together = 1
+    scalars = ("generator_loss", "discriminator_loss", "d_real", "d_fake", "cycle_error", "identity_error")
+
+    def __init__(
+        self,
+        model: ModelSettings,
+        train: TrainSettings,
+        shape: PictureShape,
+        device: torch.device | str = "cpu",
+        *,
+        examples: Tensor,
+        team: Team = ALONE,
+        precision: str = "float32",
+    ) -> None:
+        """examples: pictures of the first set in [-1, 1], [N, C, H, W], whose translations are the frames."""
+        self.team, self.recipe = team, recipe_of(model, train, max(shape[1:]))
+        self.model = settled(model, self.recipe)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(train.seed)
+            translators, critics = build_generator(self.model, shape), build_discriminator(self.model, shape)
+        assert isinstance(translators, Translators) and isinstance(critics, Critics)
+        self.translators, self.critics = translators.to(device), critics.to(device)
+        more: dict[str, Any] = {"team": team, "bfloat16": precision == "bfloat16"}
+        self._generator = Player(self.translators, self.recipe.lr, self.recipe.betas, **more)
+        self._critic = Player(self.critics, self.recipe.discriminator_lr, self.recipe.betas, **more)
+        self.average = Average(self.translators, train.ema) if train.ema > 0 else None
+        self.loss, self._weights = LOSSES[self.recipe.loss](), (train.cycle_weight, train.identity_weight)
+        self._examples = examples.to(device)
+        self._random = torch.Generator().manual_seed(train.seed)
+        self._pools = [torch.zeros(0, *shape, device=device) for _ in range(2)]
+
+    def step(self, batch: Batch) -> Tensor:
+        a, b = batch.images, batch.target
+        assert b is not None
+        share = len(a) / batch.rows
+        with self._generator.mixed(a.device):
+            fake_b, fake_a = self.translators.there(a), self.translators.back(b)
+            cycle = _difference(self.translators.back(fake_b), a) + _difference(self.translators.there(fake_a), b)
+            same = _difference(self.translators.there(b), b) + _difference(self.translators.back(a), a)
+            with torch.no_grad():
+                real = self._judge(a, b)
+            fooled = [self.loss.generator(*pair) for pair in zip(real, self._judge(fake_a, fake_b), strict=True)]
+            adversarial = fooled[0] + fooled[1]
+            total = adversarial + self._weights[0] * cycle + self._weights[1] * same
+        gradients = torch.autograd.grad(total * share, self._generator.parameters)
+        old_a, old_b = (self._older(i, _full(fake.detach())) for i, fake in enumerate((fake_a, fake_b)))
+        with self._critic.mixed(a.device):
+            real, fake = self._judge(a, b), self._judge(old_a, old_b)
+            losses = [self.loss.discriminator(*pair) for pair in zip(real, fake, strict=True)]
+        against = torch.autograd.grad((losses[0] + losses[1]) * share, self._critic.parameters)
+        self._generator.move(gradients)
+        self._critic.move(against)
+        if self.average is not None:
+            self.average.update()
+        answers = [torch.cat([x.flatten() for x in some]).detach() for some in (real, fake)]
+        means = [(x.sigmoid() if self.loss.probabilities else x).mean() for x in answers]
+        values = [adversarial.detach() / 2, (losses[0] + losses[1]).detach() / 2, *means, cycle.detach(), same.detach()]
+        return self.team.add(torch.stack(values) * share)
+
+    def _judge(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of pictures of both sets, in one row each."""
+        return _full(self.critics.source(a)).flatten(), _full(self.critics.target(b)).flatten()
+
+    def _older(self, which: int, fakes: Tensor) -> Tensor:
+        """Fakes for a discriminator: each one, or with a chance of ½ an older one, whose place in the pool it takes."""
+        pool, size = self._pools[which], max(POOL, len(fakes))
+        if len(pool) < size:
+            self._pools[which] = torch.cat([pool, fakes[: size - len(pool)]])
+            return fakes
+        swapped = torch.rand(len(fakes), generator=self._random) < 0.5
+        places = torch.randperm(size, generator=self._random)[: len(fakes)][swapped].to(fakes.device)
+        swapped, shown = swapped.to(fakes.device), fakes.clone()
+        shown[swapped] = pool[places]
+        pool[places] = fakes[swapped]
+        return shown
+
+    def anneal(self, rate: float) -> None:
+        self._generator.optimizer.rate = self._critic.optimizer.rate = rate
+
+    @torch.no_grad()
+    def preview(self) -> Tensor:
+        translated: Tensor = self._sampler()(self._examples)
+        return translated
+
+    def snapshot(self) -> nn.Module:
+        return copy.deepcopy(self._sampler()).eval()
+
+    def networks(self) -> dict[str, nn.Module]:
+        networks = {"generator": self._sampler(), "generator_raw": self.translators, "discriminator": self.critics}
+        return {name: network.eval() for name, network in networks.items()}
+
+    def description(self) -> str:
+        pictures = self._examples[:1].expand(64, -1, -1, -1)
+        there, target = self.translators.there, self.critics.target
+        return (
+            describe("Translator, there (the one back is alike)", there, pictures)
+            + "\n"
+            + describe("Discriminator of the target (that of the source is alike)", target, pictures)
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "players": [self._generator.state_dict(), self._critic.state_dict()],
+            "average": None if self.average is None else self.average.state_dict(),
+            "random": self._random.get_state(),
+            "pools": self._pools,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for player, one in zip((self._generator, self._critic), state["players"], strict=True):
+            player.load_state_dict(one)
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self._random.set_state(state["random"].cpu())
+        self._pools = [pool.to(self._examples.device) for pool in state["pools"]]
+
+    def _sampler(self) -> nn.Module:
+        return self.translators if self.average is None else self.average.settled(self._examples)
+
+
+def _difference(one: Tensor, other: Tensor) -> Tensor:
+    """Mean absolute difference."""
+    return (_full(one) - other).abs().mean()
+
+
+def _full(x: Tensor) -> Tensor:
+    """Losses are not made in bfloat16."""
+    return x.float() if x.dtype == torch.bfloat16 else x

@@ -1,0 +1,64 @@
+"""Translate pictures with trained translators (model.architecture cyclegan), without DVC or params.yaml.
+
+python -m gan.translate models/generator.safetensors PICTURES [--back] --out translated/
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import ImageOps
+
+from gan.data.decode import open_picture
+from gan.data.download import SUFFIXES
+from gan.evaluation.samples import translated
+from gan.figures.grids import grid, save_png
+from gan.networks.build import load_network
+from gan.networks.cyclegan import Translators
+from gan.settings import UserError
+
+
+def translate(model: Path, pictures: Path, out: Path, *, back: bool = False, device: str = "auto") -> int:
+    """Write a translation, a PNG of the same name, of every picture in the folder (or file) `pictures`; how many.
+
+    back: from the target to the source. Pictures are brought to the model's size as those that it was trained on.
+    Raises UserError where there is nothing to translate, or with.
+    """
+    network, about = load_network(model, "generator")
+    if not isinstance(network, Translators):
+        raise UserError(f"{model}: makes pictures of noise: use `python -m gan.generate`")
+    found = sorted(pictures.iterdir()) if pictures.is_dir() else [pictures]
+    paths = [path for path in found if path.suffix.lower() in SUFFIXES and path.is_file()]
+    if not paths:
+        raise UserError(f"{pictures}: no pictures there; give a picture or a folder of pictures")
+    channels, height, width = about["shape"]
+    rows = []
+    for path in paths:
+        fitted = ImageOps.fit(open_picture(path, "RGB" if channels == 3 else "L"), (width, height))
+        rows.append(np.asarray(fitted).reshape(height, width, channels).transpose(2, 0, 1))
+    made = translated(network.back if back else network.there, torch.from_numpy(np.stack(rows)), device).numpy()
+    for path, picture in zip(paths, made, strict=True):
+        save_png(grid(picture[None], 1, gap=0), out / f"{path.stem}.png")
+    return len(paths)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m gan.translate", description="Translate pictures.")
+    parser.add_argument("model", type=Path, help="translators, such as models/generator.safetensors")
+    parser.add_argument("pictures", type=Path, help="a picture or a folder of pictures")
+    parser.add_argument("--back", action="store_true", help="from the target to the source")
+    parser.add_argument("--out", type=Path, default=Path("translated"), help="the folder to write to")
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
+    args = parser.parse_args(arguments)
+    try:
+        count = translate(args.model, args.pictures, args.out, back=args.back, device=args.device)
+    except (UserError, OSError) as error:
+        sys.exit(f"translate: {error}")
+    print(f"translate: {count} pictures in {args.out}/")
+
+
+if __name__ == "__main__":
+    main()
