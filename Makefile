@@ -3,6 +3,7 @@
 # make bench  speed of the training against the tutorial's loop
 # make better full MNIST with other settings for the tutorial's networks: README, "Other settings, other weights"
 # make paper-table  the table of the 2014 paper, with a line for this project; MNIST=folder where its files are
+# make compare every system with a small budget, in DVC's queue: reports/comparison.md
 # make doctor repair what a killed dvc leaves behind
 # make clean  remove checkpoints and downloads
 PYTHON ?= python3
@@ -11,7 +12,7 @@ READY := $(VENV)/.ready
 # The stages call `python`: that of the environment.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: run test setup lint bench better paper-table doctor clean
+.PHONY: run test setup lint bench better paper-table compare doctor clean
 
 run: $(READY)
 	@$(VENV)/bin/dvc repro
@@ -45,6 +46,9 @@ better: $(READY)
 
 paper-table: $(READY)
 	@$(VENV)/bin/python -m benchmarks.paper_table $(if $(MNIST),--mnist $(MNIST))
+
+compare: $(READY)
+	@$(VENV)/bin/python -m stages.compare
 
 doctor: $(READY)
 	@$(VENV)/bin/python -m stages.doctor
