@@ -4,6 +4,7 @@ import argparse
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from gan.data.decode import decode
 from gan.data.download import download
@@ -22,13 +23,14 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mnist", help="a folder or URL with MNIST's own files; by default they are downloaded")
 
 
-def full_mnist(source: str | None) -> Prepared:
-    """The 60,000 training and 10,000 test digits."""
-    path = CACHE / "mnist.safetensors"
+def full_mnist(source: str | None, *, stacked: bool = False) -> Prepared:
+    """The 60,000 training and 10,000 test digits, or as many stacks of three."""
+    name: Literal["mnist", "stacked-mnist"] = "stacked-mnist" if stacked else "mnist"
+    path = CACHE / f"{name}.safetensors"
     if not path.exists():
         with tempfile.TemporaryDirectory() as folder:
             raw, images = Path(folder, "raw"), Path(folder, "images")
-            settings = DataSettings(dataset="mnist", source=source)
+            settings = DataSettings(dataset=name, source=source)
             download(settings, raw, images=images, home=Path.cwd(), cache=Path(".cache"))
             prepare(decode(raw, images), PrepareSettings(), path)
     return Prepared.load(path)
@@ -39,8 +41,8 @@ def first(prepared: Prepared, count: int) -> Prepared:
     return replace(prepared, train=Split(prepared.train.images[:count], prepared.train.labels[:count]))
 
 
-def judge_of(prepared: Prepared) -> Judge:
-    """The judge that the classifier stage would train on these pictures."""
+def judge_of(prepared: Prepared, stacked: int = 1) -> Judge:
+    """The judge that the classifier stage would train on these digits; if `stacked`, for stacks of so many of them."""
     path = CACHE / "classifier.safetensors"
     if not path.exists():
         print("training the judge (minutes, once)", flush=True)
@@ -49,4 +51,5 @@ def judge_of(prepared: Prepared) -> Judge:
         name = f"a convolutional network trained on the training split ({accuracy:.2%} right on the test split)"
         facts = {"shape": prepared.about["shape"], "classes": prepared.about["classes"], "task": "classes"}
         save_classifier(path, classifier, {**facts, "name": name})
-    return classifier_judge(*load_classifier(path))
+    classifier, about = load_classifier(path)
+    return classifier_judge(classifier, {**about, "stacked": stacked})

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
+import torch
+
 from benchmarks.mnist import CACHE
-from gan.data.prepared import Batches, Prepared
+from gan.data.prepared import Prepared
 from gan.networks.settings import ModelSettings
 from gan.training.checkpoint import Checkpoints, fingerprint, loaded_sources
 from gan.training.film import Film
 from gan.training.games import NoiseToImage
 from gan.training.loop import train
 from gan.training.settings import TrainSettings
+from gan.training.setup import set_up
 from gan.training.snapshots import Snapshots
 
 # Both train the tutorial's networks. `make better` runs the second in the pipeline.
@@ -19,16 +22,16 @@ SETTINGS = {
 }
 
 
-def trained(prepared: Prepared, settings: TrainSettings) -> NoiseToImage:
-    """The game after such a training on the training split of `prepared`."""
-    model, path = ModelSettings(), CACHE / "mnist.safetensors"
-    pictures = prepared.train.images
-    facts = {"pictures": len(pictures), "shape": prepared.shape}
-    identity = {**facts, "train": settings.identity()}
-    folder = CACHE / "runs" / fingerprint(identity, [path, *loaded_sources(Path.cwd())])
-    game = NoiseToImage(model, settings, prepared.shape)
+def trained(prepared: Prepared, settings: TrainSettings, model: ModelSettings | None = None) -> NoiseToImage:
+    """The game after such a training on the training split of `prepared`. model: the tutorial's networks by default."""
+    model, pictures = model or ModelSettings(), prepared.train.images
+    facts = {"pictures": len(pictures), "shape": prepared.shape, "classes": prepared.about["classes"]}
+    identity = {**facts, "model": model.model_dump(), "train": settings.identity()}
+    files = [CACHE / f"{prepared.about['dataset']['name']}.safetensors", *loaded_sources(Path.cwd())]
+    folder = CACHE / "runs" / fingerprint(identity, files)
+    game, batches = set_up(model, settings, (prepared, None), torch.device("cpu"))
+    assert isinstance(game, NoiseToImage)
     film = Film(folder / "film", folder / "frames", settings.frame_every)
-    snapshots = Snapshots(folder / "snapshots", folder / "kept", model, settings, facts)
-    batches = Batches(pictures, settings.batch_size, settings.seed)
+    snapshots = Snapshots(folder / "snapshots", folder / "kept", game.model, settings, facts)
     train(game, batches, settings, Checkpoints(folder), film, snapshots=snapshots)
     return game

@@ -130,7 +130,7 @@ class NoiseToImage:
         rows, moves = batch.rows, (self._iteration + 1) % self.recipe.discriminator_steps == 0
         # All processes draw the noise of the whole batch, so that how many they are makes no difference.
         latents = torch.randn(rows, self.latent_dim, generator=self.noise, device=pictures.device)
-        with self._randomness(pictures.device), torch.set_grad_enabled(moves):
+        with self.randomness(self._iteration, pictures.device), torch.set_grad_enabled(moves):
             fakes, back_to_latents = self._generator.forward(self.team.part(latents), labels)
         real, fake, reply = self._critic.judge(pictures, fakes, labels, wanted=moves)
         slopes, extra, penalty = self.loss.slopes(real, fake), None, None
@@ -155,15 +155,14 @@ class NoiseToImage:
         return self.team.add(torch.stack(values))
 
     @contextmanager
-    def _randomness(self, device: torch.device) -> Iterator[None]:
-        """Random numbers for layers that draw their own: those of the seed and the iteration, at any place to go on."""
+    def randomness(self, iteration: int, device: torch.device) -> Iterator[None]:
+        """Random numbers for layers that draw their own: those of the seed and the iteration, also after a stop."""
         if not getattr(self.generator, "stochastic", False):
             yield
             return
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(
-                int(np.random.SeedSequence([self._seed, self._iteration, self.team.rank]).generate_state(1)[0])
-            )
+            mixed = np.random.SeedSequence([self._seed, iteration, self.team.rank])
+            torch.manual_seed(int(mixed.generate_state(1)[0]))
             yield
 
     def anneal(self, rate: float) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch import Tensor
 
+from benchmarks.plain import Plain, losses
 from gan.data.prepared import Batch, Batches
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
@@ -66,74 +66,18 @@ def batches(count: int) -> list[Batch]:
     ]
 
 
-def plain_losses(name: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """The generator's and the discriminator's loss, from the papers."""
-    log_d, log_not_d = real.sigmoid().log().mean(), (1 - fake.sigmoid()).log().mean()
-    return {
-        "non-saturating": (-fake.sigmoid().log().mean(), -(log_d + log_not_d) / 2),
-        "saturating": (log_not_d, -(log_d + log_not_d) / 2),
-        "lsgan": (((fake - 1) ** 2).mean() / 2, ((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2),
-        "hinge": (-fake.mean(), (1 - real).clamp(min=0).mean() + (1 + fake).clamp(min=0).mean()),
-        "wgan-gp": (-fake.mean(), fake.mean() - real.mean()),
-        "relativistic": (softplus(-(fake - real)).mean(), softplus(-(real - fake)).mean()),
-    }[name]
-
-
-def plain_steps(game: NoiseToImage, loss: str, given: list[Batch]) -> tuple[nn.Module, nn.Module]:
-    """What training on these batches makes of copies of the game's networks."""
-    generator, discriminator = copy.deepcopy(game.generator), copy.deepcopy(game.discriminator)
-    recipe, noise = game.recipe, torch.Generator().manual_seed(3)
-    of_generator = torch.optim.Adam(generator.parameters(), lr=recipe.lr, betas=recipe.betas)
-    of_discriminator = torch.optim.Adam(discriminator.parameters(), lr=recipe.discriminator_lr, betas=recipe.betas)
-
-    def norms(x: Tensor, more: list[Tensor]) -> Tensor:
-        x = x.detach().requires_grad_()
-        logits = discriminator(x, *more)
-        (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
-        squares: Tensor = gradient.reshape(len(logits), -1).square().sum(1)
-        return squares.sqrt()
-
-    for i, batch in enumerate(given):
-        assert batch.labels is not None
-        more = [batch.labels] if game.model.conditional else []
-        z = torch.randn(8, game.latent_dim, generator=noise)
-        with game._randomness(z.device):
-            fake = generator(z, *more)
-        if (i + 1) % recipe.discriminator_steps == 0:
-            loss_of_generator, _ = plain_losses(loss, discriminator(batch.images, *more), discriminator(fake, *more))
-            gradients = torch.autograd.grad(loss_of_generator, list(generator.parameters()), retain_graph=True)
-        fake = fake.detach()
-        _, total = plain_losses(loss, discriminator(batch.images, *more), discriminator(fake, *more))
-        if i % recipe.penalty_every == 0:
-            if recipe.gradient_penalty:
-                share = torch.rand(8, 1, 1, 1, generator=noise)
-                between = (1 - share) * batch.images + share * fake
-                penalty = recipe.gradient_penalty * ((norms(between, more) - 1) ** 2).mean()
-                total = total + recipe.penalty_every * penalty
-            for weight, x in ((recipe.r1, batch.images), (recipe.r2, fake)):
-                if weight:
-                    total = total + recipe.penalty_every * weight / 2 * (norms(x, more) ** 2).mean()
-        of_discriminator.zero_grad()
-        total.backward()
-        of_discriminator.step()
-        if (i + 1) % recipe.discriminator_steps == 0:
-            for parameter, gradient in zip(generator.parameters(), gradients, strict=True):
-                parameter.grad = gradient
-            of_generator.step()
-        game._iteration += 1
-    game._iteration = 0
-    return generator, discriminator
-
-
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_steps_equal_plain_ones(name: str) -> None:
     with doubles():
         game, given = make(name), batches(4)
-        plain = plain_steps(game, SYSTEMS[name][1].get("loss", "non-saturating"), given)
+        plain = Plain(game, seed=3)
         before = [copy.deepcopy(network.state_dict()) for network in (game.generator, game.discriminator)]
         for batch in given:
+            plain.step(batch)
+        for batch in given:
             game.step(batch)
-        for network, other, old in zip((game.generator, game.discriminator), plain, before, strict=True):
+        both = (game.generator, game.discriminator), (plain.generator, plain.discriminator)
+        for network, other, old in zip(*both, before, strict=True):
             for key, value in network.named_parameters():
                 torch.testing.assert_close(value, other.get_parameter(key), rtol=1e-6, atol=1e-9, msg=key)
             assert any(not value.equal(old[key]) for key, value in network.named_parameters())
@@ -200,7 +144,7 @@ def test_losses_are_the_papers(name: str) -> None:
     real, fake = torch.randn(2, 9, 1, dtype=torch.float64)
     loss = LOSSES[name]()
     found = loss.generator(real, fake), loss.discriminator(real, fake)
-    for mine, plain in zip(found, plain_losses(name, real, fake), strict=True):
+    for mine, plain in zip(found, losses(name, real, fake), strict=True):
         torch.testing.assert_close(mine, plain)
 
 

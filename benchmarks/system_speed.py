@@ -1,0 +1,54 @@
+"""What a step of each system costs, against a plain loop of the same system (benchmarks/plain.py).
+
+    python -m benchmarks.system_speed [--systems dcgan stylegan] [--rounds 5]
+
+Batches of 64 random 28×28 pictures; both from the same weights, in turns, as in benchmarks.training_speed.
+"""
+
+import argparse
+import statistics
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from benchmarks.plain import Plain
+from benchmarks.systems import settings_of
+from benchmarks.training_speed import rate
+from gan.data.prepared import Batch
+from gan.training.games import NoiseToImage
+from stages.systems import SYSTEMS
+
+SHAPE, CLASSES = (1, 28, 28), 10
+
+
+def loop(step: Callable[[Batch], Any], batch: Batch) -> Iterator[None]:
+    """The same step again and again."""
+    while True:
+        step(batch)
+        yield
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of each turn")
+    args = parser.parse_args()
+    print("| system | plain, it/s | this engine, it/s | ratio |\n|---|---|---|---|")
+    for name in args.systems:
+        model, train = settings_of(name)
+        torch.manual_seed(0)
+        batch = Batch.of(torch.rand(train.batch_size, *SHAPE) * 2 - 1, torch.arange(train.batch_size) % CLASSES)
+        game = NoiseToImage(model, train, SHAPE, classes=CLASSES)
+        loops = [loop(Plain(game, train.seed).step, batch), loop(game.step, batch)]
+        for one in loops:
+            rate(one, args.seconds, lambda: None)  # warm up
+        turns = [[rate(one, args.seconds, lambda: None) for one in loops] for _ in range(args.rounds)]
+        plain, ours = (statistics.median(turn[i] for turn in turns) for i in (0, 1))
+        ratio = statistics.median(turn[1] / turn[0] for turn in turns)
+        print(f"| {name} | {plain:.1f} | {ours:.1f} | {ratio:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

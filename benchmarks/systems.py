@@ -1,0 +1,79 @@
+"""What each system comes to on a full data set, judged as the pipeline judges.
+
+    python -m benchmarks.systems [--mnist FOLDER] [--stacked] [--epochs N] [--systems dcgan stylegan]
+
+trains systems of stages/systems.py on MNIST (or, --stacked, on stacks of three of its digits) and prints for each the
+Fréchet distance as a multiple of that of real pictures, coverage, the classes (or modes) covered and the KL divergence
+of their shares from the training split's; for conditional ones GAN-test and GAN-train; and the seconds of the training.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+from benchmarks.mnist import add_source, full_mnist, judge_of
+from benchmarks.trained import trained
+from gan.data.prepared import Prepared
+from gan.evaluation.obedience import conditional_figures
+from gan.evaluation.samples import samples_of
+from gan.evaluation.settings import EvaluateSettings
+from gan.evaluation.yardstick import Yardstick
+from gan.networks.build import save_network
+from gan.networks.settings import ModelSettings
+from gan.training.settings import TrainSettings
+from stages.systems import SYSTEMS
+
+
+def settings_of(name: str) -> tuple[ModelSettings, TrainSettings]:
+    """The settings of a system."""
+    given: dict[str, dict[str, object]] = {"model": {}, "train": {}}
+    for parameter, value in SYSTEMS[name].items():
+        section, key = parameter.split(".")
+        given[section][key] = yaml.safe_load(value)
+    return ModelSettings.parse("model", given["model"]), TrainSettings.parse("train", given["train"])
+
+
+def row(name: str, prepared: Prepared, yardstick: Yardstick, epochs: int) -> list[str]:
+    """The cells of a system in the table."""
+    model, settings = settings_of(name)
+    start = time.perf_counter()
+    game = trained(prepared, settings.model_copy(update={"epochs": epochs}), model)
+    seconds, count = time.perf_counter() - start, EvaluateSettings().count(len(prepared.about["classes"]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "generator.safetensors")
+        save_network(path, game.networks()["generator"], "generator", game.model, prepared.about)
+        _, samples = samples_of(path, prepared, count, 0, "cpu")
+    found, told = yardstick.measure(samples.images), {}
+    if model.conditional:
+        told = conditional_figures(yardstick.judge, [samples], prepared)
+    figures = [f"{yardstick.ratio(found['frechet']):.1f}", f"{found['coverage']:.3f}"]
+    figures += [f"{found['classes_covered']:.0f}", f"{found['class_kl']:.4f}"]
+    shares = [f"{told[key]:.1%}" if key in told else "" for key in ("gan_test", "gan_train")]
+    return [name, *figures, *shares, f"{seconds:.0f}"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_source(parser)
+    parser.add_argument("--stacked", action="store_true")
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS))
+    args = parser.parse_args()
+    prepared = full_mnist(args.mnist, stacked=args.stacked)
+    count = EvaluateSettings().count(len(prepared.about["classes"]))
+    yardstick = Yardstick(judge_of(full_mnist(args.mnist), prepared.about["stacked"]), prepared, count)
+    real = yardstick.control
+    print(f"{prepared.about['dataset']['title']}, {args.epochs} epochs; {yardstick.judge.name}; {count:,} samples")
+    head = ["system", "Fréchet ÷ real", "coverage", "classes", "KL", "GAN-test", "GAN-train", "seconds"]
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    covered = f"{real['classes_covered']:.0f}"
+    print(f"| real training pictures | 1 | {real['coverage']:.3f} | {covered} | {real['class_kl']:.4f} | | | |")
+    for name in args.systems:
+        print(f"| {' | '.join(row(name, prepared, yardstick, args.epochs))} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
