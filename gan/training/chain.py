@@ -87,6 +87,36 @@ class Chain:
         take(0, self._first.gradients(g, tape[0]))
         return below
 
+    @property
+    def piecewise_linear(self) -> bool:
+        """Whether there are only Linear and LeakyReLU layers: what `flatness` is for."""
+        return all(isinstance(link, Linear | _LeakyReLU) for link in self._links)
+
+    @torch.no_grad()
+    def flatness(self, tape: list[Any], rows: slice) -> tuple[Tensor, list[Tensor | None]]:
+        """½ E|∇D|² over `rows` of a pass whose tape this is, and its gradients by all parameters.
+
+        D has one output and is linear around each input, so ∇D = W₁ᵀ S₁ W₂ᵀ S₂ … with the slopes S of that very pass:
+        one way down through the layers makes it, one way up the gradients. Biases have no part in it (None).
+        """
+        kept = [link_kept[:, rows] for link_kept in tape]
+        count, at = kept[0].shape[1], []
+        g = kept[0].new_ones(1, count)
+        for link, one in zip(reversed(self._links), reversed(kept), strict=True):
+            if isinstance(link, Linear):
+                at.append(g)
+                g = link.below(g)
+            else:
+                g = link.backward(g, one)[0]
+        value, h, found = g.square().sum() / (2 * count), g / count, []
+        for link, one in zip(self._links, kept, strict=True):
+            if isinstance(link, Linear):
+                found += [link.gradients(at.pop(), h)[0].clone(), None]
+                h = link.above(h)
+            else:
+                h = link.backward(h, one)[0]
+        return value, found
+
 
 class _BatchNorm:
     def __init__(self, layer: nn.BatchNorm1d) -> None:

@@ -1,10 +1,10 @@
 """Games: which networks play against each other, and what one step of each is."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from gan.networks.summary import describe_game
 from gan.sampling import draw_latents
 from gan.training.averaging import Average
 from gan.training.losses import LOSSES, Slopes
-from gan.training.penalties import Penalties, gradients
+from gan.training.penalties import one_centred
 from gan.training.player import Critic, Player
 from gan.training.recipe import Recipe, check, recipe_of, settled
 from gan.training.settings import TrainSettings
@@ -116,9 +116,9 @@ class NoiseToImage:
         self.together = rows_together(self.discriminator)
         self.latent_dim, self._seed, self._iteration = self.model.latent_dim, train.seed, 0
         self.noise = torch.Generator(device).manual_seed(train.seed)
-        self._penalties = Penalties(self.recipe, self.noise)
+        self._penalised = any((self.recipe.gradient_penalty, self.recipe.r1, self.recipe.r2))
         self.scalars: tuple[str, ...] = ("generator_loss", "discriminator_loss", "d_real", "d_fake")
-        if self._penalties.wanted:
+        if self._penalised:
             self.scalars += ("penalty",)
         # Latents of their own seeds: drawing a frame leaves the noise of the training untouched.
         self._shown = draw_latents(PREVIEW_PICTURES, self.latent_dim, train.seed + 1).to(device)
@@ -135,10 +135,8 @@ class NoiseToImage:
         real, fake, reply = self._critic.judge(pictures, fakes, labels, wanted=moves)
         slopes, extra, penalty = self.loss.slopes(real, fake), None, None
         share = len(pictures) / rows
-        if self._penalties.due(self._iteration):
-            critic = partial(self._critic.answer, labels=labels)
-            penalty = share * self._penalties.measure(critic, pictures, fakes, rows, self.team.part)
-            extra = gradients(penalty, self._critic.parameters)
+        if self._penalised and self._iteration % self.recipe.penalty_every == 0:
+            penalty, extra = self._penalty(pictures, fakes, labels, rows)
         if share != 1:  # before the passes back: SyncBatchNorm, too, adds up what processes have
             slopes = Slopes(*(share * value for value in slopes))
         to_fakes = reply(slopes, extra)
@@ -150,9 +148,32 @@ class NoiseToImage:
         answers = torch.stack([real, fake])
         means = (answers.sigmoid() if self.loss.probabilities else answers).flatten(1).mean(1)
         values = [slopes.generator_loss, slopes.discriminator_loss, *(means if share == 1 else means.mul(share))]
-        if self._penalties.wanted:
-            values.append(real.new_zeros(()) if penalty is None else penalty.detach())
+        if self._penalised:
+            values.append(real.new_zeros(()) if penalty is None else penalty)
         return self.team.add(torch.stack(values))
+
+    def _penalty(
+        self, real: Tensor, fakes: Tensor, labels: Tensor | None, rows: int
+    ) -> tuple[Tensor, list[Tensor | None]]:
+        """The weighted sum of the recipe's penalties, as it is added to the discriminator's loss, and its gradients."""
+        recipe, critic = self.recipe, self._critic
+        found: list[tuple[float, Tensor, Sequence[Tensor | None]]] = []
+        if recipe.gradient_penalty:
+            places = torch.rand(rows, 1, 1, 1, generator=self.noise, device=real.device)
+            value = one_centred(partial(critic.answer, labels=labels), real, fakes, self.team.part(places))
+            found.append((recipe.gradient_penalty, *critic.penalty(value)))
+        for half, (weight, pictures) in enumerate(((recipe.r1, real), (recipe.r2, fakes))):
+            if weight:
+                found.append((weight, *critic.zero_centred(pictures, labels, half)))
+        scale = recipe.penalty_every * len(real) / rows
+        total, sums = real.new_zeros(()), cast(list[Tensor | None], [None] * len(critic.parameters))
+        for weight, value, gradients in found:
+            total = total + scale * weight * value
+            for i, gradient in enumerate(gradients):
+                if gradient is not None:  # not in place: autograd may give two parameters the same tensor
+                    before, scaled = sums[i], gradient * (scale * weight)
+                    sums[i] = scaled if before is None else before + scaled
+        return total, sums
 
     @contextmanager
     def randomness(self, iteration: int, device: torch.device) -> Iterator[None]:

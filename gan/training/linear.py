@@ -64,6 +64,10 @@ class Linear:
         """The gradient of the input."""
         return torch.mm(self.turned, g)
 
+    def above(self, x: Tensor) -> Tensor:
+        """The product of the weight with x alone, without the bias."""
+        return torch.mm(self.weight, x)
+
 
 class OneDnnLinear(Linear):
     """Products by oneDNN, which makes them for the very processor.
@@ -82,6 +86,9 @@ class OneDnnLinear(Linear):
     def below(self, g: Tensor) -> Tensor:
         # Turning the gradient and the result is cheaper than turning the weight.
         return _product(g.t(), self.turned).t().contiguous()
+
+    def above(self, x: Tensor) -> Tensor:
+        return _product(self.weight, x.t())
 
 
 def _product(first: Tensor, second: Tensor) -> Tensor:

@@ -1,11 +1,9 @@
 """Penalties on the discriminator's gradient by its input pictures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
-
-from gan.training.recipe import Recipe
 
 TINY = 1e-12  # the square root has no derivative at 0
 Critic = Callable[[Tensor], Tensor]  # pictures [B, C, H, W] → logits [B, 1]
@@ -31,39 +29,3 @@ def one_centred(critic: Critic, real: Tensor, fake: Tensor, share: Tensor) -> Te
     """
     between = torch.lerp(real, fake.detach(), share)
     return ((gradient_norms(critic, between) + TINY).sqrt() - 1).square().mean()
-
-
-class Penalties:
-    """The penalties of a recipe, and the iterations that have them."""
-
-    def __init__(self, recipe: Recipe, noise: torch.Generator) -> None:
-        """noise: where WGAN-GP's places between pictures are drawn from."""
-        self._recipe, self._noise = recipe, noise
-        self.wanted = bool(recipe.gradient_penalty or recipe.r1 or recipe.r2)
-
-    def due(self, iteration: int) -> bool:
-        """Whether iteration number `iteration` has any."""
-        return self.wanted and iteration % self._recipe.penalty_every == 0
-
-    def measure(
-        self, critic: Critic, real: Tensor, fake: Tensor, rows: int, part: Callable[[Tensor], Tensor]
-    ) -> Tensor:
-        """Their weighted sum, as it is added to the discriminator's loss.
-
-        rows: pictures in the whole batch; part: picks this process's rows.
-        """
-        total, recipe = real.new_zeros(()), self._recipe
-        if recipe.gradient_penalty:
-            share = torch.rand(rows, 1, 1, 1, generator=self._noise, device=real.device)
-            total = total + recipe.gradient_penalty * one_centred(critic, real, fake, part(share))
-        if recipe.r1:
-            total = total + recipe.r1 * zero_centred(critic, real)
-        if recipe.r2:
-            total = total + recipe.r2 * zero_centred(critic, fake)
-        return total * recipe.penalty_every
-
-
-def gradients(penalty: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
-    """Of a penalty by the discriminator's parameters; zero by those, such as the last bias, that it does not see."""
-    found = torch.autograd.grad(penalty, list(parameters), materialize_grads=True)
-    return [gradient.contiguous() for gradient in found]

@@ -12,9 +12,10 @@ from gan.training.adam import Adam, Gradients
 from gan.training.chain import Chain
 from gan.training.flat import Flat
 from gan.training.losses import Slopes
+from gan.training.penalties import zero_centred
 from gan.training.team import ALONE, Team
 
-Extra = Sequence[Tensor] | None  # gradients of all parameters, to be added
+Extra = Sequence[Tensor | None] | None  # gradients of all parameters, to be added; None: nothing
 Reply = Callable[[Slopes, Extra], Tensor | None]
 TINY = 1e-20
 
@@ -40,6 +41,7 @@ class Player:
         self.parameters = list(network.parameters())
         self.optimizer = Adam(self.parameters, lr, betas)
         self._chain = Chain(network) if Chain.fits(network) and not bfloat16 else None
+        self._tape: list[Any] = []  # of the last pass through the chain
         self._gathered = Flat(self.parameters) if team.size > 1 else None
 
     def answer(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -63,6 +65,7 @@ class Player:
         if self._chain is not None and labels is None:
             chain, skip = self._chain, 0 if before is None else len(before)
             output, tape = chain.run(x, before)
+            self._tape = tape
 
             def through_chain(g: Tensor, extra: Extra = None) -> Tensor | None:
                 self.optimizer.begin()
@@ -90,7 +93,8 @@ class Player:
 
     def _take(self, start: int, gradients: Gradients, extra: Extra) -> None:
         if extra is not None:
-            gradients = [one + other for one, other in zip(gradients, extra[start:], strict=False)]
+            pairs = zip(gradients, extra[start:], strict=False)
+            gradients = [one if other is None else one + other for one, other in pairs]
         # Alone, a parameter moves as soon as it can, while its gradient is in the cores' caches.
         if self._gathered is None:
             self.optimizer.move(start, gradients)
@@ -144,6 +148,20 @@ class Critic(Player):
             return below.flatten(1).mul_(share).view_as(fakes)
 
         return logits[:count], logits[count:], reply
+
+    def zero_centred(
+        self, pictures: Tensor, labels: Tensor | None, half: int
+    ) -> tuple[Tensor, Sequence[Tensor | None]]:
+        """The penalty of that name on pictures that were judged last, half 0: the real ones, 1: the fakes; and its
+        gradients by the parameters."""
+        if self._chain is not None and self._chain.piecewise_linear and labels is None:
+            return self._chain.flatness(self._tape, slice(half * len(pictures), (half + 1) * len(pictures)))
+        return self.penalty(zero_centred(lambda x: self.answer(x, labels), pictures))
+
+    def penalty(self, value: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """A penalty, and its gradients by the parameters; zero by those that it leaves alone."""
+        found = torch.autograd.grad(value, self.parameters, materialize_grads=True)
+        return value.detach(), [gradient.contiguous() for gradient in found]
 
     def _judge_apart(
         self, real: Tensor, fakes: Tensor, labels: Tensor | None, wanted: bool

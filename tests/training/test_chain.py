@@ -18,6 +18,7 @@ from gan.training.flat import ALIGNMENT, Flat
 from gan.training.games import NoiseToImage
 from gan.training.linear import Linear, OneDnnLinear, linear, prefers_one_dnn
 from gan.training.losses import LOSSES, Loss
+from gan.training.penalties import zero_centred
 from gan.training.player import Player
 from gan.training.settings import TrainSettings
 from gan.training.team import ALONE, Team
@@ -83,6 +84,26 @@ def test_a_generators_passes_are_autograds(cores: int, products: str) -> None:
 
 def test_a_discriminators_passes_are_autograds_and_reals_get_no_gradient(cores: int, products: str) -> None:
     compare(build_discriminator(WIDTHS, SHAPE), torch.randn(40, *SHAPE), torch.randn(24, *SHAPE))
+
+
+def test_flatness_is_the_penalty_by_autograd(cores: int, products: str) -> None:
+    network = build_discriminator(WIDTHS, SHAPE)
+    assert Chain.fits(network)
+    chain, (real, fake) = Chain(network), torch.randn(2, 24, *SHAPE)
+    assert chain.piecewise_linear and not Chain(_sequential(build_generator(WIDTHS, SHAPE))).piecewise_linear
+    _, tape = chain.run(fake, real)
+    for rows, pictures in ((slice(0, 24), real), (slice(24, 48), fake)):
+        value, gradients = chain.flatness(tape, rows)
+        expected = zero_centred(network, pictures)
+        torch.testing.assert_close(value, expected.detach())
+        plain = torch.autograd.grad(expected, list(network.parameters()), materialize_grads=True)
+        for one, other in zip(gradients, plain, strict=True):
+            torch.testing.assert_close(torch.zeros_like(other) if one is None else one, other, rtol=1e-4, atol=1e-6)
+
+
+def _sequential(network: nn.Module) -> nn.Sequential:
+    assert isinstance(network, nn.Sequential)
+    return network
 
 
 def test_which_products(monkeypatch: pytest.MonkeyPatch) -> None:
