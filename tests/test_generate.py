@@ -15,6 +15,7 @@ from gan.generate import generate, main, walk
 from gan.networks.build import build_generator, save_network
 from gan.networks.settings import ModelSettings
 from gan.sampling import draw_latents, slerp
+from gan.settings import UserError
 from tests.conftest import ROOT
 
 
@@ -118,3 +119,68 @@ def test_the_command_needs_neither_dvc_nor_params_nor_torchvision(model: Path, t
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == ""
     assert (tmp_path / "a.png").exists()
+
+
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("conditional") / "generator.safetensors"
+    chosen = ModelSettings(architecture="stylegan", conditional=True, latent_dim=6, base_channels=4)
+    generator = build_generator(chosen, (1, 8, 8), 3)
+    save_network(path, generator, "generator", chosen, {"shape": (1, 8, 8), "classes": ["cat", "dog", "7"]})
+    return path
+
+
+def test_a_class_is_asked_for_by_name_or_number(conditional: Path) -> None:
+    dogs = generate(conditional, 4, label="dog")
+    assert np.array_equal(dogs, generate(conditional, 4, label=1))
+    each = generate(conditional, 6)  # one class after another
+    assert np.array_equal(each[[1, 4]], generate(conditional, 6, label="dog")[[1, 4]])
+    sevens = generate(conditional, 2, label="7")  # a name before a number
+    assert np.array_equal(sevens, generate(conditional, 2, label=2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--label", "bird"], "generate: label bird: no such class; there are: cat, dog, 7"),
+        (["--label", "3"], "generate: label 3: no such class"),
+        (["--truncation", "1.5"], "--truncation 1.5: should be from 0 to 1"),
+    ],
+)
+def test_what_it_cannot_draw_is_one_line(
+    conditional: Path, arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([str(conditional), "--out", str(tmp_path / "a.png"), *arguments])
+    assert said in f"{exit_.value}{capsys.readouterr().err}"
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_labels_and_truncation_need_networks_that_have_them(model: Path) -> None:
+    with pytest.raises(UserError, match="was not trained with classes"):
+        generate(model, 2, label=0)
+    with pytest.raises(UserError, match="is no StyleGAN and has no styles to truncate"):
+        generate(model, 2, truncation=0.5)
+
+
+def test_a_walk_of_a_class_and_a_truncated_grid(conditional: Path, tmp_path: Path) -> None:
+    walk_path, grid_path = tmp_path / "walk.gif", tmp_path / "grid.png"
+    main([str(conditional), "--count", "3", "--label", "dog", "--out", str(walk_path)])
+    assert len(iio.imread(walk_path, index=None)) == 36
+    main(
+        [
+            str(conditional),
+            "--count",
+            "4",
+            "--truncation",
+            "0",
+            "--label",
+            "cat",
+            "--scale",
+            "1",
+            "--out",
+            str(grid_path),
+        ]
+    )
+    sheet = iio.imread(grid_path)
+    assert np.array_equal(sheet[2:10, 2:10], sheet[12:20, 12:20])  # all the mean picture

@@ -1,0 +1,106 @@
+"""Labels that are asked for and kept."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gan.data.prepared import Prepared, Split
+from gan.evaluation.judge import Judge, View
+from gan.evaluation.obedience import conditional_figures, sentences, translation_figures
+from gan.evaluation.samples import samples_of
+from gan.evaluation.settings import ClassifierSettings
+from gan.networks.build import build_generator, save_network
+from gan.networks.cyclegan import Translators
+from gan.networks.settings import ModelSettings
+
+
+def shades(count: int, classes: int = 4, side: int = 16) -> Split:
+    """Pictures whose class is their shade, with a little noise."""
+    labels = torch.arange(count) % classes
+    noise = torch.randint(0, 20, (count, 1, side, side), generator=torch.Generator().manual_seed(count))
+    return Split((labels.view(-1, 1, 1, 1) * 60 + noise).byte(), labels)
+
+
+def shade_of(images: Tensor) -> View:
+    found = images.float().mean((1, 2, 3)).div(60).long().clamp(max=3)
+    return View(images.float().flatten(1), found)
+
+
+JUDGE = Judge("shades", shade_of)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The classifiers that learn from samples need not see 80,000 pictures to tell shades."""
+    monkeypatch.setattr("gan.evaluation.obedience.ClassifierSettings", lambda: ClassifierSettings(epochs=8))
+
+
+@pytest.fixture
+def prepared() -> Prepared:
+    about = {"classes": list("abcd"), "shape": [1, 16, 16], "stacked": 1}
+    return Prepared(shades(400), shades(80), about)
+
+
+def test_a_generator_that_does_as_told_gets_full_marks_and_one_that_does_not_does_not(prepared: Prepared) -> None:
+    good = conditional_figures(JUDGE, [shades(400), shades(200)], prepared)
+    assert good["gan_test"] == 1
+    assert good["gan_train"] > 0.95
+    samples = shades(400)
+    wrong = conditional_figures(JUDGE, [Split(samples.images, samples.labels.roll(1))], prepared)
+    assert wrong["gan_test"] == 0
+    assert wrong["gan_train"] < 0.1
+
+
+def test_right_but_all_alike_teaches_little(prepared: Prepared) -> None:
+    """Why GAN-test alone misleads: two of four classes, each perfect."""
+    samples = shades(400)
+    some = samples.labels < 2
+    found = conditional_figures(JUDGE, [Split(samples.images[some], samples.labels[some])], prepared)
+    assert found["gan_test"] == 1 and found["gan_train"] < 0.6
+
+
+def test_a_judge_without_classes_says_nothing(prepared: Prepared) -> None:
+    blind = Judge("blind", lambda images: View(images.float().flatten(1)))
+    assert conditional_figures(blind, [shades(40)], prepared) == {}
+    assert sentences({}) == []
+
+
+class Darker(nn.Module):
+    def forward(self, pictures: Tensor) -> Tensor:
+        return pictures - 2 * 60 / 255  # one class darker
+
+
+def test_translators_are_judged_there_back_and_there_and_back(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Translators((1, 16, 16), 4, 1)
+    network.there, network.back = nn.Sequential(nn.Identity()), nn.Sequential(Darker())
+    about = {"model": {"architecture": "cyclegan", "conditional": False}}
+    for module in ("samples", "obedience"):
+        monkeypatch.setattr(f"gan.evaluation.{module}.load_network", lambda path, kind: (network, about))
+    epoch, samples = samples_of(tmp_path, prepared, 7, 0, "cpu")
+    assert epoch == 0 and len(samples.images) == 80  # as many as there are test pictures
+    assert shade_of(samples.images).classes is not None
+    found = translation_figures(tmp_path, (JUDGE, JUDGE), [samples], (prepared, prepared), "cpu")
+    assert found["kept_there"] == 1
+    assert found["kept_back"] == pytest.approx(0.25)  # black stays black, the others become one class darker
+    # there and back again: 60 darker, but for the black ones, which lose what they have above 0
+    assert 0.75 * 60 / 255 < found["cycle_error"] < 60 / 255
+    other = Prepared(prepared.train, prepared.test, prepared.about | {"classes": list("wxyz")})
+    assert translation_figures(tmp_path, (JUDGE, JUDGE), [samples], (prepared, other), "cpu").keys() == {"cycle_error"}
+    assert len(sentences(found)) == 2
+
+
+def test_samples_of_a_conditional_generator_have_the_datas_classes(prepared: Prepared, tmp_path: Path) -> None:
+    settings = ModelSettings(conditional=True, latent_dim=4, generator_widths=[8], discriminator_widths=[8])
+    path = tmp_path / "generator.safetensors"
+    save_network(path, build_generator(settings, (1, 16, 16), 4), "generator", settings, {**prepared.about, "epoch": 3})
+    ones = Prepared(Split(prepared.train.images, torch.ones(400, dtype=torch.int64)), prepared.test, prepared.about)
+    epoch, samples = samples_of(path, ones, 9, 0, "cpu")
+    assert epoch == 3 and samples.images.shape == (9, 1, 16, 16)
+    assert samples.labels.tolist() == [1] * 9
+    again = samples_of(path, prepared, 50, 1, "cpu")[1]
+    assert again.labels.equal(samples_of(path, prepared, 50, 1, "cpu")[1].labels)
+    assert len(again.labels.unique()) == 4
