@@ -1,6 +1,5 @@
 """Put everything onto one page, reports/index.html."""
 
-import json
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -9,7 +8,7 @@ from gan.evaluation.summary import MEANINGS
 from gan.figures.curves import report_curves
 from gan.figures.page import Page, parameters_of, write_page
 from gan.figures.settings import ReportSettings
-from gan.files import read_about
+from gan.files import read_about, read_json
 from gan.networks.settings import ModelSettings
 from gan.training.recipe import recipe_of
 from gan.training.settings import TrainSettings
@@ -17,29 +16,29 @@ from stages import run
 from stages.params import section
 from stages.sections import SECTIONS
 
-REPORTS = Path("reports")
-OUT = REPORTS / "index.html"
+REPORTS, OUT = Path("reports"), Path("reports/index.html")
 STAGES = ("download", "prepare", "classifier", "train", "sample", "evaluate", "animate")
 
 
 def main() -> None:
     # The machine's own settings change no result, so they are not part of what was run.
-    parameters = {
-        name: parameters_of(name, section(name, kind)) for name, kind in SECTIONS.items() if name != "runtime"
-    }
+    kinds = {name: kind for name, kind in SECTIONS.items() if name != "runtime"}
+    parameters = {name: parameters_of(name, section(name, kind)) for name, kind in kinds.items()}
     pictures = {name: REPORTS / f"{name}.png" for name in ("samples", "grid", "interpolation", "reals", "neighbours")}
-    evaluation = json.loads((REPORTS / "evaluation_details.json").read_text(encoding="utf-8"))
-    about = read_about(Path("data/prepared.safetensors"))
+    evaluation = read_json(REPORTS / "evaluation_details.json")
+    about, model = read_about(Path("data/prepared.safetensors")), section("model", ModelSettings)
+    recipe = recipe_of(model, section("train", TrainSettings), max(about["shape"][1:]))
     page = Page(
         title=section("report", ReportSettings).title,
         about=about,
-        metrics=json.loads((REPORTS / "metrics.json").read_text(encoding="utf-8")),
+        metrics=read_json(REPORTS / "metrics.json"),
         parameters=parameters,
         pictures={**pictures, "film": REPORTS / "training.gif"},
-        curves=report_curves(REPORTS / "history.tsv", REPORTS / "quality.tsv", evaluation),
+        curves=report_curves(REPORTS, evaluation, recipe.probabilities),
         evaluation=evaluation,
         meanings=MEANINGS,
-        recipe=recipe_of(section("model", ModelSettings), section("train", TrainSettings), max(about["shape"][1:])),
+        model=model,
+        recipe=recipe,
         extras={path.stem: path for path in sorted((REPORTS / "extras").iterdir())},
         networks=(REPORTS / "networks.txt").read_text(encoding="utf-8"),
         seconds={name: seconds for name in STAGES if (seconds := timing(name, "seconds")) is not None},
@@ -52,8 +51,8 @@ def main() -> None:
 
 def timing(name: str, key: str) -> float | None:
     """A figure from reports/timings/, or None where the stage has not run in this folder."""
-    path = REPORTS / "timings" / f"{name}.json"
-    return float(json.loads(path.read_text(encoding="utf-8"))[key]) if path.exists() else None
+    path = REPORTS / f"timings/{name}.json"
+    return float(read_json(path)[key]) if path.exists() else None
 
 
 if __name__ == "__main__":

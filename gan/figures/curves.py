@@ -31,27 +31,29 @@ def read_table(path: Path) -> dict[str, list[float]]:
     return {name: [float(row[name]) for row in rows] for name in rows[0]}
 
 
-def report_curves(history: Path, track: Path, evaluation: Mapping[str, Any]) -> dict[str, str]:
+def report_curves(reports: Path, evaluation: Mapping[str, Any], probabilities: bool) -> dict[str, str]:
     """SVG elements by name: the training; the quality along it, and the classes, or nothing where they are not known.
 
-    history, track: tables; evaluation: the details that gan.evaluation writes.
+    reports: the folder of the tables history.tsv and quality.tsv; evaluation: the details that gan.evaluation writes;
+    probabilities: whether the discriminator's answers are.
     """
-    quality, classes = read_table(track), evaluation.get("classes")
+    quality, classes = read_table(reports / "quality.tsv"), evaluation.get("classes")
     coverage = evaluation["figures"]["coverage"]["real"]
     return {
-        "training": training_curves(read_table(history)),
+        "training": training_curves(read_table(reports / "history.tsv"), probabilities),
         "quality": quality_curves(quality, evaluation["best_epoch"], coverage) if len(quality["epoch"]) > 1 else "",
         "classes": class_bars(classes["names"], classes["samples"], classes["training"]) if classes else "",
     }
 
 
-def training_curves(history: dict[str, list[float]]) -> str:
+def training_curves(history: dict[str, list[float]], probabilities: bool = True) -> str:
     """Losses and the discriminator's mean answers against the iteration, as an SVG element."""
     with _paper(2) as (out, (losses, answers)):
         _lines(losses, history, ["generator_loss", "discriminator_loss"], "loss")
-        _lines(answers, history, ["d_real", "d_fake"], "mean answer")
-        answers.set_ylim(0, 1)
-        answers.axhline(0.5, color=INK, linewidth=0.8, linestyle=":")
+        _lines(answers, history, ["d_real", "d_fake"], "mean answer" if probabilities else "mean logit")
+        if probabilities:
+            answers.set_ylim(0, 1)
+        answers.axhline(0.5 if probabilities else 0, color=INK, linewidth=0.8, linestyle=":")
     return _element(out)
 
 

@@ -38,6 +38,7 @@ class Page:
     curves: Mapping[str, str]
     evaluation: Mapping[str, Any]
     meanings: Mapping[str, Any]
+    model: Settings
     recipe: NamedTuple
     extras: Mapping[str, Path]
     networks: str

@@ -21,6 +21,11 @@ class Recipe(NamedTuple):
     r2: float = 0.0
     penalty_every: int = 1
 
+    @property
+    def probabilities(self) -> bool:
+        """Whether what the history calls D's answers are probabilities; with the other losses they are logits."""
+        return self.loss in ("non-saturating", "saturating")
+
 
 # Gulrajani et al. 2017, algorithm 1: https://arxiv.org/abs/1704.00028
 WGAN_GP = Recipe("wgan-gp", 1e-4, 1e-4, (0.0, 0.9), discriminator_steps=5, gradient_penalty=10.0)

@@ -148,6 +148,12 @@ def test_losses_are_the_papers(name: str) -> None:
         torch.testing.assert_close(mine, plain)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_recipe_knows_which_losses_have_probabilities(name: Any) -> None:
+    recipe = recipe_of(ModelSettings(), TrainSettings(loss=name), 28)
+    assert recipe.loss == name and recipe.probabilities == LOSSES[name].probabilities
+
+
 def test_penalties_of_a_critic_whose_gradient_is_known() -> None:
     w = torch.randn(SHAPE, dtype=torch.float64, requires_grad=True)
     x, y = torch.randn(2, 5, *SHAPE, dtype=torch.float64)
