@@ -6,24 +6,22 @@ from pathlib import Path
 
 from gan.evaluation.summary import MEANINGS
 from gan.figures.curves import report_curves
-from gan.figures.page import Page, parameters_of, write_page
-from gan.figures.settings import ReportSettings
+from gan.figures.film import film_frames
+from gan.figures.page import Page, write_page
+from gan.figures.settings import AnimateSettings, ReportSettings
 from gan.files import read_about, read_json
 from gan.networks.settings import ModelSettings
 from gan.training.recipe import recipe_of
 from gan.training.settings import TrainSettings
 from stages import run
 from stages.params import section
-from stages.sections import SECTIONS
+from stages.sections import result_parameters
 
 REPORTS, OUT = Path("reports"), Path("reports/index.html")
 STAGES = ("download", "prepare", "classifier", "train", "sample", "evaluate", "animate")
 
 
 def main() -> None:
-    # The machine's own settings change no result, so they are not part of what was run.
-    kinds = {name: kind for name, kind in SECTIONS.items() if name != "runtime"}
-    parameters = {name: parameters_of(name, section(name, kind)) for name, kind in kinds.items()}
     pictures = {name: REPORTS / f"{name}.png" for name in ("samples", "grid", "interpolation", "reals", "neighbours")}
     evaluation = read_json(REPORTS / "evaluation_details.json")
     about, model = read_about(Path("data/prepared.safetensors")), section("model", ModelSettings)
@@ -32,8 +30,9 @@ def main() -> None:
         title=section("report", ReportSettings).title,
         about=about,
         metrics=read_json(REPORTS / "metrics.json"),
-        parameters=parameters,
-        pictures={**pictures, "film": REPORTS / "training.gif"},
+        parameters=result_parameters(),
+        pictures={**pictures, "gif": REPORTS / "training.gif"},
+        film=film_frames(REPORTS, section("animate", AnimateSettings).max_frames),
         curves=report_curves(REPORTS, evaluation, recipe.probabilities),
         evaluation=evaluation,
         meanings=MEANINGS,

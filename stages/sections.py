@@ -8,11 +8,13 @@ from typing import Any
 
 from gan.data.settings import DataSettings, PrepareSettings
 from gan.evaluation.settings import ClassifierSettings, EvaluateSettings
+from gan.figures.page import Parameter, parameters_of
 from gan.figures.settings import AnimateSettings, ReportSettings, SampleSettings
 from gan.networks.settings import ModelSettings
 from gan.runtime import RuntimeSettings
 from gan.settings import Settings
 from gan.training.settings import TrainSettings
+from stages.params import section
 
 SECTIONS: dict[str, type[Settings]] = {
     "data": DataSettings,
@@ -28,13 +30,18 @@ SECTIONS: dict[str, type[Settings]] = {
 }
 
 
+def result_parameters() -> dict[str, list[Parameter]]:
+    """The parameters in params.yaml by section, but the machine's own, which change no result."""
+    return {name: parameters_of(name, section(name, kind)) for name, kind in SECTIONS.items() if name != "runtime"}
+
+
 def parameter_table() -> str:
     """Every parameter, its default, what it may be and what it means, as the Markdown table of README.md."""
     lines = ["| parameter | default | allowed | meaning |", "|---|---|---|---|"]
-    for section, kind in SECTIONS.items():
+    for part, kind in SECTIONS.items():
         for name, schema in kind.model_json_schema()["properties"].items():
             default = json.dumps(schema["default"])
-            lines.append(f"| `{section}.{name}` | `{default}` | {_allowed(schema)} | {schema['description']} |")
+            lines.append(f"| `{part}.{name}` | `{default}` | {_allowed(schema)} | {schema['description']} |")
     return "\n".join(lines)
 
 

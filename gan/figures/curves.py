@@ -37,10 +37,12 @@ def report_curves(reports: Path, evaluation: Mapping[str, Any], probabilities: b
     reports: the folder of the tables history.tsv and quality.tsv; evaluation: the details that gan.evaluation writes;
     probabilities: whether the discriminator's answers are.
     """
+    history = read_table(reports / "history.tsv")
     quality, classes = read_table(reports / "quality.tsv"), evaluation.get("classes")
     coverage = evaluation["figures"]["coverage"]["real"]
     return {
-        "training": training_curves(read_table(reports / "history.tsv"), probabilities),
+        "training": training_curves(history, probabilities),
+        "film": film_curve(history),
         "quality": quality_curves(quality, evaluation["best_epoch"], coverage) if len(quality["epoch"]) > 1 else "",
         "classes": class_bars(classes["names"], classes["samples"], classes["training"]) if classes else "",
     }
@@ -54,6 +56,22 @@ def training_curves(history: dict[str, list[float]], probabilities: bool = True)
         if probabilities:
             answers.set_ylim(0, 1)
         answers.axhline(0.5 if probabilities else 0, color=INK, linewidth=0.8, linestyle=":")
+    return _element(out)
+
+
+FILM_AXES = (0.12, 0.2, 0.86, 0.75)  # left, bottom, width and height, as shares of the figure
+
+
+def film_curve(history: dict[str, list[float]]) -> str:
+    """Both losses against the iteration, from 0 to the last, as an SVG element whose axes lie at FILM_AXES."""
+    with mpl.rc_context(_STYLE):
+        figure = plt.figure(figsize=(5.2, 2.2))
+        axes = figure.add_axes(FILM_AXES)
+        _lines(axes, history, ["generator_loss", "discriminator_loss"], "loss")
+        axes.set_xlim(0, history["step"][-1])
+        out = io.StringIO()
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        plt.close(figure)
     return _element(out)
 
 
@@ -91,21 +109,22 @@ def class_bars(names: list[str], samples: list[float], training: list[float]) ->
     return _element(out)
 
 
+# A fixed salt and no date: the same history gives the same bytes.
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "gan",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
 @contextmanager
 def _paper(columns: int) -> Iterator[tuple[io.StringIO, list[Axes]]]:
     """Axes side by side; when they are drawn, the text gets the SVG file."""
-    # A fixed salt and no date: the same history gives the same bytes.
-    with mpl.rc_context(
-        {
-            "svg.hashsalt": "gan",
-            "font.size": 9,
-            "text.color": INK,
-            "axes.edgecolor": INK,
-            "axes.labelcolor": INK,
-            "xtick.color": INK,
-            "ytick.color": INK,
-        }
-    ):
+    with mpl.rc_context(_STYLE):
         figure, axes = plt.subplots(1, columns, figsize=(9, 3), layout="constrained", squeeze=False)
         out = io.StringIO()
         yield out, list(axes[0])

@@ -1,13 +1,16 @@
 """The report: one HTML file that needs nothing else."""
 
 import base64
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gan.figures.curves import FILM_AXES
+from gan.figures.film import Frame, as_json
 from gan.files import write_text
 from gan.settings import Settings
 
@@ -35,6 +38,7 @@ class Page:
     metrics: Mapping[str, Any]
     parameters: Mapping[str, list[Parameter]]
     pictures: Mapping[str, Path]
+    film: Sequence[Frame]
     curves: Mapping[str, str]
     evaluation: Mapping[str, Any]
     meanings: Mapping[str, Any]
@@ -70,5 +74,8 @@ def write_page(page: Page, out: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    film = json.dumps(as_json(page.film)).replace("</", "<\\/")  # no end of a script inside one
     uris = {name: data_uri(path) for name, path in [*page.pictures.items(), *page.extras.items()]}
-    write_text(out, environment.get_template("page.html.j2").render(page=page, uris=uris))
+    write_text(
+        out, environment.get_template("page.html.j2").render(page=page, uris=uris, film=film, film_axes=FILM_AXES)
+    )
