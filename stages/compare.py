@@ -1,6 +1,8 @@
-"""Train several systems in DVC's queue, and write what came of it to reports/comparison.md and .png.
+"""Compare experiments: reports/comparison.html (films, figures, parameters), .md and .png.
 
-    python -m stages.compare [--systems tutorial dcgan] [--jobs 1] [-S train.epochs=40] [--only-report]
+    python -m stages.compare                        # trains the systems of stages/systems.py in DVC's queue
+    python -m stages.compare --systems tutorial dcgan -S train.epochs=100
+    python -m stages.compare --experiments NAME …   # any that `dvc exp show` lists, as they are
 
 Every system is an experiment `compare-NAME` of the present commit: `dvc exp show` lists them, `dvc exp apply` takes
 one.
@@ -8,33 +10,25 @@ one.
 
 import argparse
 import io
-import json
 import re
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
+import yaml
 from PIL import Image
 
-from gan.figures.comparison import Row, comparison_figure
+from gan.figures.comparison import COLUMNS, Experiment, comparison_figure, write_comparison
 from gan.figures.grids import save_png
 from gan.files import write_text
 from stages.repair import git
 from stages.systems import SYSTEMS, switches
 
-REPORTS = Path("reports")
-COLUMNS = {"frechet_ratio": "Fréchet ÷ real", "coverage": "coverage", "classes_covered": "classes", "class_kl": "KL"}
+OUT = Path("reports/comparison.md")
 POLL = 5.0  # seconds
-
-
-class Result(NamedTuple):
-    name: str
-    parameters: dict[str, str]
-    metrics: dict[str, float]
-    seconds: float | None  # of the training; None where DVC had it in its run-cache
-    grid: Image.Image
 
 
 def dvc(*arguments: str) -> str:
@@ -70,75 +64,86 @@ def wait(systems: list[str], jobs: int) -> None:
         time.sleep(POLL)
         for line in dvc("queue", "status").splitlines():
             name = next((name for name in waiting if name in line.split()), None)
-            if name and any(word in line for word in ("Success", "Failed")):
+            if name and ("Success" in line or "Failed" in line):
                 waiting.remove(name)
-                print(
-                    f"compare: {name}: {'done' if 'Success' in line else f'failed, see `dvc queue logs {name}`'}",
-                    flush=True,
-                )
+                outcome = "done" if "Success" in line else f"failed, see `dvc queue logs {name}`"
+                print(f"compare: {name}: {outcome}", flush=True)
 
 
-def result_of(system: str) -> Result | None:
-    """What an experiment has come to; None if there is none."""
-    name = f"compare-{system}"
+def experiment_of(name: str) -> Experiment | None:
+    """What an experiment of the present commit has come to; None if there is none that has ended well."""
     if not (ref := ref_of(name)):
         return None
-    shown = subprocess.run(["git", "show", f"{ref}:reports/grid.png"], capture_output=True, check=True).stdout
-    logs = subprocess.run(
-        [sys.executable, "-m", "dvc", "queue", "logs", name], capture_output=True, text=True, check=False
+
+    def shown(path: str) -> bytes:
+        return subprocess.run(["git", "show", f"{ref}:{path}"], capture_output=True, check=True).stdout
+
+    texts = shown("params.yaml"), git("show", "HEAD:params.yaml")
+    settings, base = (flat(yaml.safe_load(text)) for text in texts)
+    logs = [sys.executable, "-m", "dvc", "queue", "logs", name]
+    found = re.search(
+        r"^train: ([\d.]+) s$", subprocess.run(logs, capture_output=True, text=True, check=False).stdout, re.MULTILINE
+    )  # nothing where DVC had the training in its run-cache
+    return Experiment(
+        name.removeprefix("compare-"),
+        {key: value for key, value in settings.items() if value != base.get(key)},
+        yaml.safe_load(shown("reports/evaluation.json")) | ({"seconds": float(found[1])} if found else {}),
+        settings,
+        *(Image.open(io.BytesIO(shown(f"reports/{file}"))) for file in ("grid.png", "training.gif")),
     )
-    found = re.search(r"^train: ([\d.]+) s$", logs.stdout, re.MULTILINE)
-    metrics = json.loads(git("show", f"{ref}:reports/evaluation.json"))
-    seconds = float(found[1]) if found else None
-    return Result(system, SYSTEMS[system], metrics, seconds, Image.open(io.BytesIO(shown)))
 
 
-def table(results: list[Result], common: list[str]) -> str:
-    """The results as Markdown."""
-    head = ["system", "parameters", *COLUMNS.values(), "GAN-test", "GAN-train", "seconds"]
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for one in results:
-        figures = [f"{one.metrics[key]:.3g}" if key in one.metrics else "" for key in COLUMNS]
-        told = [f"{one.metrics[key]:.1%}" if key in one.metrics else "" for key in ("gan_test", "gan_train")]
-        seconds = "" if one.seconds is None else f"{one.seconds:.0f}"
-        chosen = " ".join(f"`{key}={value}`" for key, value in one.parameters.items())
-        lines.append(f"| {' | '.join([one.name, chosen, *figures, *told, seconds])} |")
-    settings = " ".join(common)
-    return (
-        f"""# Systems compared
+def flat(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Parameters by section and name."""
+    return {f"{section}.{key}": value for section, keys in params.items() for key, value in keys.items()}
 
-![Ten samples of each system, with the figures below as bars](comparison.png)
 
-Each trained and judged by the pipeline with `{settings}` and the parameters in the table. Distance and coverage: in the
-features of a classifier, against the test split (README, "Is it good, has it collapsed, has it memorised?");
-seconds: of the training on the machine that made this table. One seed each.
+def table(experiments: list[Experiment]) -> str:
+    """The experiments as Markdown."""
+    columns = {key: title for key, title in COLUMNS.items() if any(key in one.metrics for one in experiments)}
+    common = {
+        key: value
+        for key, value in experiments[0].parameters.items()
+        if all(one.parameters.get(key) == value for one in experiments)
+    }
+    lines = [f"| experiment | parameters | {' | '.join(columns.values())} |", "|" + "---|" * (len(columns) + 2)]
+    for one in experiments:
+        own = " ".join(f"`{key}={value}`" for key, value in one.parameters.items() if key not in common)
+        cells = [f"{one.metrics[key]:.3g}" if key in one.metrics else "" for key in columns]
+        lines.append(f"| {' | '.join([one.name, own, *cells])} |")
+    settings = ", ".join(f"`{key}={value}`" for key, value in common.items()) or "the parameters of the project"
+    return f"""# Trainings compared
 
-"""
-        + "\n".join(lines)
-        + "\n"
-    )
+![Samples of each, with distance, coverage and seconds as bars](comparison.png)
+
+Each trained and judged by the pipeline with {settings} and what the table says; films and all differences are in
+comparison.html. Distance and coverage: in the features of a classifier, against the test split (README, "Is it good, has
+it collapsed, has it memorised?"); seconds: of the training, on the machine that made this table. One seed each.
+
+""" + "\n".join([*lines, ""])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS))
+    parser.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS), metavar="NAME")
     parser.add_argument("--jobs", type=int, default=1, help="experiments at a time")
     parser.add_argument("-S", dest="common", action="append", help="a parameter for all of them", metavar="NAME=VALUE")
-    parser.add_argument("--only-report", action="store_true", help="of the experiments that there are")
+    parser.add_argument("--experiments", nargs="+", help="train nothing: compare these experiments", metavar="NAME")
     args = parser.parse_args()
-    common = [part for value in args.common or ["train.epochs=40"] for part in ("-S", value)]
-    if not args.only_report:
-        queue(args.systems, common)
+    names = args.experiments or [f"compare-{system}" for system in args.systems]
+    if not args.experiments:
+        queue(args.systems, [part for value in args.common or ["train.epochs=40"] for part in ("-S", value)])
         wait(args.systems, args.jobs)
-    results = [result for system in args.systems if (result := result_of(system))]
-    if not results:
-        sys.exit("compare: no experiment of this commit has ended well; see `dvc queue status`")
-    rows = [
-        Row(one.name, one.grid, one.metrics["frechet_ratio"], one.metrics["coverage"], one.seconds) for one in results
-    ]
-    save_png(comparison_figure(rows), REPORTS / "comparison.png")
-    write_text(REPORTS / "comparison.md", table(results, common))
-    print(f"compare: {REPORTS}/comparison.md and comparison.png, of {len(results)} systems")
+    found = {name: experiment_of(name) for name in names}
+    experiments = [one for one in found.values() if one is not None]
+    for name in (name for name, one in found.items() if one is None):
+        print(f"compare: {name}: no such experiment of this commit that has ended well; left out", file=sys.stderr)
+    if not experiments:
+        sys.exit("compare: nothing to compare; `dvc exp show` lists the experiments of this commit")
+    save_png(comparison_figure(experiments), OUT.with_suffix(".png"))
+    write_comparison(experiments, OUT.with_suffix(".html"))
+    write_text(OUT, table(experiments))
+    print(f"compare: {OUT}, .png and .html, of {len(experiments)} experiments")
 
 
 if __name__ == "__main__":

@@ -1,62 +1,78 @@
-"""Several systems side by side: samples in rows, with the figures that they were judged by."""
+"""Several trainings side by side: as a picture with their samples and figures, and as a page with their films."""
 
 import io
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 
 mpl.use("agg")
 import matplotlib.pyplot as plt
-from PIL import Image
+from PIL import Image, ImageSequence
+
+from gan.figures.animation import thinned
+from gan.figures.film import as_webp
+from gan.figures.page import for_script, render
+from gan.files import write_text
 
 INCHES = 0.62  # a row
 COLOURS = ("#d9822b", "#2f81d6")
+MOST_BYTES = 7_000_000  # of all films together, as text
+FRAMES = 50  # the most that a film has here
+COLUMNS = {
+    "frechet_ratio": "Fréchet ÷ real",
+    "coverage": "coverage",
+    "classes_covered": "classes",
+    "class_kl": "KL",
+    "gan_test": "GAN-test",
+    "gan_train": "GAN-train",
+    "seconds": "seconds",
+}
+HIGHER = ("coverage", "classes_covered", "gan_test", "gan_train")
 
 
-class Row(NamedTuple):
-    """A system: its name, its grid of pictures (of which the first row is shown), and its figures."""
+class Experiment(NamedTuple):
+    """A training: its name, the parameters that make it what it is, its figures (`seconds` among them where they are
+    known), all its parameters, its grid of pictures, and its film as a GIF."""
 
     name: str
+    parameters: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    settings: Mapping[str, Any]
     grid: Image.Image
-    frechet_ratio: float
-    coverage: float
-    seconds: float | None
+    gif: Image.Image
 
 
-def comparison_figure(rows: list[Row], grid_rows: int = 10) -> Image.Image:
-    """One row a system: the first row of its grid of `grid_rows`, Fréchet distance over that of real pictures
-    (logarithmic), coverage, seconds of training."""
-    count = len(rows)
+def comparison_figure(experiments: Sequence[Experiment]) -> Image.Image:
+    """A row each: the first row of its grid, Fréchet distance over that of real pictures (logarithmic), coverage,
+    seconds of training."""
+    count = len(experiments)
     figure, axes = plt.subplots(
         1, 4, figsize=(11, INCHES * count + 0.7), layout="constrained", width_ratios=(5.2, 2, 2, 1.4)
     )
     pictures, *bars = axes
-    strips = [row.grid.convert("RGB").crop((0, 0, row.grid.width, row.grid.height // grid_rows)) for row in rows]
+    strips = []
+    for one in experiments:
+        rows = max(1, one.settings.get("sample.grid_rows", 1))
+        strips.append(one.grid.convert("RGB").crop((0, 0, one.grid.width, one.grid.height // rows)))
     ratio = max(strip.width / strip.height for strip in strips)
     for i, strip in enumerate(strips):
         pictures.imshow(strip, extent=(0, ratio, i + 0.46, i - 0.46), aspect="auto", interpolation="nearest")
     pictures.set(xlim=(0, ratio), ylim=(count - 0.5, -0.5), xticks=[], title="samples")
-    pictures.set_yticks(range(count), [row.name for row in rows])
+    pictures.set_yticks(range(count), [one.name for one in experiments])
     for spine in pictures.spines.values():
         spine.set_visible(False)
-    values = (
-        ("Fréchet ÷ real", [row.frechet_ratio for row in rows], "{:.1f}"),
-        ("coverage", [row.coverage for row in rows], "{:.2f}"),
-        ("seconds", [row.seconds or 0 for row in rows], "{:.0f}"),
-    )
-    for axis, (title, numbers, text) in zip(bars, values, strict=True):
-        best = min(numbers) if title != "coverage" else max(numbers)
-        colours = [COLOURS[number == best and title != "seconds"] for number in numbers]
-        axis.barh(range(count), numbers, 0.6, color=colours)
+    for axis, (key, text) in zip(
+        bars, (("frechet_ratio", "{:.1f}"), ("coverage", "{:.2f}"), ("seconds", "{:.0f}")), strict=True
+    ):
+        numbers = [one.metrics.get(key, 0) for one in experiments]
+        best = max(numbers) if key in HIGHER else min(numbers)
+        axis.barh(range(count), numbers, 0.6, color=[COLOURS[n == best and key != "seconds"] for n in numbers])
         for i, number in enumerate(numbers):
-            axis.annotate(
-                text.format(number) if number else "cached",
-                (number, i),
-                (4, 0),
-                textcoords="offset points",
-                va="center",
-            )
-        axis.set(ylim=(count - 0.5, -0.5), yticks=[], title=title)
+            words = text.format(number) if number else "not known"
+            axis.annotate(words, (number, i), (4, 0), textcoords="offset points", va="center")
+        axis.set(ylim=(count - 0.5, -0.5), yticks=[], title=COLUMNS[key])
         axis.margins(x=0.35)
         axis.spines[["top", "right"]].set_visible(False)
     bars[0].set_xscale("log")
@@ -64,3 +80,37 @@ def comparison_figure(rows: list[Row], grid_rows: int = 10) -> Image.Image:
     figure.savefig(out, format="png", dpi=100, metadata={"Software": None})
     plt.close(figure)
     return Image.open(out)
+
+
+def differences(experiments: Sequence[Experiment]) -> dict[str, list[Any]]:
+    """The parameters that are not the same in all of them, with each one's value."""
+    names = list(dict.fromkeys(name for one in experiments for name in one.settings))
+    values = {name: [one.settings.get(name) for one in experiments] for name in names}
+    return {name: row for name, row in values.items() if any(value != row[0] for value in row)}
+
+
+def write_comparison(experiments: Sequence[Experiment], out: Path) -> None:
+    """Write the page: one file that needs nothing else."""
+    films = [_film(one.gif, FRAMES) for one in experiments]
+    size = sum(len(frame) for film in films for frame in film)
+    if size > MOST_BYTES:
+        most = max(2, FRAMES * MOST_BYTES // size)
+        films = [[film[i] for i in thinned(len(film), most)] for film in films]
+    found = {key: [one.metrics[key] for one in experiments if key in one.metrics] for key in COLUMNS}
+    best = {key: max(row) if key in HIGHER else min(row) for key, row in found.items() if row}
+    shown = [{**one._asdict(), "film": film} for one, film in zip(experiments, films, strict=True)]
+    page = render(
+        "comparison.html.j2",
+        experiments=shown,
+        columns={key: title for key, title in COLUMNS.items() if key in best},
+        best=best,
+        differences=differences(experiments),
+        films=for_script(films),
+    )
+    write_text(out, page)
+
+
+def _film(gif: Image.Image, most: int) -> list[str]:
+    """Frames of a GIF as addresses that hold them."""
+    frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(gif)]
+    return [as_webp(frames[i]) for i in thinned(len(frames), most)]

@@ -43,10 +43,11 @@ def _frame(place: tuple[int, int], path: Path, history: Mapping[str, Sequence[fl
     row = min(range(len(history["step"])), key=lambda i: abs(history["step"][i] - step))
     figures = {name: values[row] for name, values in history.items() if name not in ("step", "epoch")}
     with Image.open(path) as image:
-        return Frame(_webp(image), epoch, step, figures)
+        return Frame(as_webp(image), epoch, step, figures)
 
 
-def _webp(image: Image.Image) -> str:
+def as_webp(image: Image.Image) -> str:
+    """An address that holds the picture."""
     out = io.BytesIO()
     if image.mode == "L":  # few levels of few pixels: exact ones take no more room
         image.convert("RGB").save(out, "WEBP", lossless=True, method=4)

@@ -67,6 +67,12 @@ def data_uri(path: Path) -> str:
 
 def write_page(page: Page, out: Path) -> None:
     """Write the report to `out`."""
+    uris = {name: data_uri(path) for name, path in [*page.pictures.items(), *page.extras.items()]}
+    write_text(out, render("page.html.j2", page=page, uris=uris, film=for_script(as_json(page.film))))
+
+
+def render(template: str, **values: Any) -> str:
+    """A template of this folder with its values."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -74,8 +80,9 @@ def write_page(page: Page, out: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    film = json.dumps(as_json(page.film)).replace("</", "<\\/")  # no end of a script inside one
-    uris = {name: data_uri(path) for name, path in [*page.pictures.items(), *page.extras.items()]}
-    write_text(
-        out, environment.get_template("page.html.j2").render(page=page, uris=uris, film=film, film_axes=FILM_AXES)
-    )
+    return environment.get_template(template).render(film_axes=FILM_AXES, **values)
+
+
+def for_script(value: Any) -> str:
+    """JSON that can stand in a page: it holds no end of a script."""
+    return json.dumps(value).replace("</", "<\\/")

@@ -1,12 +1,15 @@
 """The report in a real browser. Skipped, with a line that says so, where no Chromium is installed."""
 
+import io
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from gan.figures.comparison import Experiment, comparison_figure, differences, write_comparison
 from tests.conftest import Project
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -100,3 +103,39 @@ def test_the_gif_can_be_saved(browser: Browser, finished: Project) -> None:
         page.click("#gif")
     assert waiting.value.suggested_filename == "training.gif"
     assert waiting.value.path().read_bytes() == (finished.path / "reports/training.gif").read_bytes()
+
+
+def experiment(name: str, ratio: float, frames: int) -> Experiment:
+    film = [Image.new("L", (30, 30), round(255 * i / frames)) for i in range(frames)]
+    out = io.BytesIO()
+    film[0].save(out, "GIF", save_all=True, append_images=film[1:], duration=100)
+    out.seek(0)
+    metrics = {"frechet_ratio": ratio, "coverage": 1 / ratio, "seconds": 10.0}
+    settings = {"train.loss": name, "train.epochs": 3, "sample.grid_rows": 2}
+    return Experiment(name, {"train.loss": name}, metrics, settings, Image.new("RGB", (60, 40)), Image.open(out))
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+def test_films_are_compared_in_step(browser: Browser, tmp_path: Path, width: int) -> None:
+    experiments = [experiment("hinge", 4.0, 20), experiment("lsgan", 2.0, 5)]
+    assert differences(experiments) == {"train.loss": ["hinge", "lsgan"]}
+    write_comparison(experiments, tmp_path / "comparison.html")
+    page, problems = visit(browser, tmp_path / "comparison.html", width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    sources = "[...document.querySelectorAll('[data-film] img')].map((image) => image.src)"
+    films = page.evaluate("JSON.parse(document.getElementById('film-data').textContent)")
+    assert [len(film) for film in films] == [20, 5]
+    assert page.evaluate(sources) == [film[-1] for film in films]
+    page.locator("#slider").focus()
+    page.keyboard.press("Home")
+    assert page.evaluate(sources) == [film[0] for film in films]
+    page.locator("#slider").fill("50")
+    assert page.evaluate(sources) == [films[0][10], films[1][2]]
+    page.click("#play")
+    page.wait_for_function("document.getElementById('slider').value === '55'")
+    page.click("#play")
+    best = page.locator("td.best")
+    assert best.all_inner_texts()[:1] == ["10"]  # seconds are alike; then those of the better one
+    assert "lsgan" in page.locator("tr", has=page.locator("td.best", has_text="0.5")).inner_text()
+    assert problems == []
+    assert comparison_figure(experiments).width > 800

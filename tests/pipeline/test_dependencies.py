@@ -33,7 +33,8 @@ def test_sections_that_a_stage_reads_are_declared(stage: str) -> None:
 
 
 def test_the_report_depends_on_its_template() -> None:
-    assert "gan/figures/page.html.j2" in PIPELINE["stages"]["report"]["deps"]
+    templates = {f"gan/figures/{name}" for name in ("page.html.j2", "style.css.j2")}
+    assert templates <= set(PIPELINE["stages"]["report"]["deps"])
 
 
 def test_params_yaml_holds_every_setting_and_its_default() -> None:
