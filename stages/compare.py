@@ -117,8 +117,8 @@ def table(experiments: list[Experiment]) -> str:
 ![Samples of each, with distance, coverage and seconds as bars](comparison.png)
 
 Each trained and judged by the pipeline with {settings} and what the table says; films and all differences are in
-comparison.html. Distance and coverage: in the features of a classifier, against the test split (README, "Is it good, has
-it collapsed, has it memorised?"); seconds: of the training, on the machine that made this table. One seed each.
+comparison.html. Distance and coverage: in the features of a classifier, against the test split (README, "Is it good,
+has it collapsed, has it memorised?"); seconds: of the training, on the machine that made this table. One seed each.
 
 """ + "\n".join([*lines, ""])
 
