@@ -55,5 +55,5 @@ def test_the_everyday_commands_are_there(command: str) -> None:
 
 def test_make_better_takes_the_settings_that_the_benchmarks_measure() -> None:
     recipe = (ROOT / "Makefile").read_text().split("\nbetter:")[1].split("\n\n")[0]
-    found = {key: yaml.safe_load(value) for key, value in re.findall(r"-S '?train\.([a-z_]+)=([^' \n]+)", recipe)}
+    found = {key: yaml.safe_load(value) for key, value in re.findall(r"-S '?train\.([a-z0-9_]+)=([^' \n]+)", recipe)}
     assert TrainSettings.parse("train", found) == SETTINGS["better"].model_copy(update={"epochs": 20})

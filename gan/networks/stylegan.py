@@ -176,7 +176,7 @@ class Generator(nn.Module):
 
     def paint(self, styles: Tensor) -> Tensor:
         """Pictures of styles, one for each layer: [B, layers, STYLE_DIM] → [B, C, H, W] in [-1, 1]."""
-        x = self.convs[0](self.constant.expand(len(styles), -1, -1, -1), styles[:, 0])
+        x = self.convs[0](self.constant.expand(styles.shape[0], -1, -1, -1), styles[:, 0])
         picture: Tensor = self.pixels[0](x, styles[:, 0])
         for i in range(1, len(self.pixels)):
             x = self.convs[2 * i - 1](x, styles[:, 2 * i - 1])
