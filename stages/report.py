@@ -7,7 +7,7 @@ from pathlib import Path
 from gan.evaluation.summary import MEANINGS
 from gan.figures.curves import report_curves
 from gan.figures.film import film_frames
-from gan.figures.page import Page, write_page
+from gan.figures.page import Page, write_card, write_page
 from gan.figures.settings import AnimateSettings, ReportSettings
 from gan.files import read_about, read_json
 from gan.networks.settings import ModelSettings
@@ -45,6 +45,7 @@ def main() -> None:
         versions={"Python": platform.python_version()} | {p: version(p) for p in ("torch", "dvc", "safetensors")},
     )
     write_page(page, OUT)
+    write_card(page, Path("models/README.md"))
     print(f"report: open {OUT} in a browser")
 
 

@@ -71,14 +71,24 @@ def write_page(page: Page, out: Path) -> None:
     write_text(out, render("page.html.j2", page=page, uris=uris, film=for_script(as_json(page.film))))
 
 
+def write_card(page: Page, out: Path) -> None:
+    """Write the model card, as model hubs read it, to `out`."""
+    details = page.evaluation
+    figures = {"frechet_ratio": details["frechet_ratio"], **details.get("obedience", {})}
+    figures |= {name: row["samples"] for name, row in details["figures"].items()}
+    translates = page.model.model_dump()["architecture"] == "cyclegan"
+    write_text(out, render("card.md.j2", page=page, figures=figures, translates=translates))
+
+
 def render(template: str, **values: Any) -> str:
     """A template of this folder with its values."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
+        autoescape=template.endswith(".html.j2"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     return environment.get_template(template).render(film_axes=FILM_AXES, **values)
 

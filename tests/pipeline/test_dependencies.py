@@ -33,7 +33,7 @@ def test_sections_that_a_stage_reads_are_declared(stage: str) -> None:
 
 
 def test_the_report_depends_on_its_template() -> None:
-    templates = {f"gan/figures/{name}" for name in ("page.html.j2", "style.css.j2")}
+    templates = {f"gan/figures/{name}" for name in ("page.html.j2", "style.css.j2", "card.md.j2")}
     assert templates <= set(PIPELINE["stages"]["report"]["deps"])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from gan.files import read_about
@@ -46,6 +47,11 @@ def test_a_conditional_stylegan_draws_the_class_asked_for(make_project: Callable
     project.set(model__architecture="stylegan", model__conditional=True, **EIGHT)
     assert project.repro() == STAGES
     assert {"gan_test", "gan_train"} <= metrics(project).keys()
+    card = yaml.safe_load((project.path / "models/README.md").read_text().split("---\n")[1])
+    assert {"class-conditional", "stylegan"} <= set(card["tags"]) and card["datasets"] == ["digits"]
+    (result,) = card["model-index"][0]["results"]
+    figures = {row["type"]: row["value"] for row in result["metrics"]}
+    assert figures["gan_test"] == metrics(project)["gan_test"] and figures["coverage"] == metrics(project)["coverage"]
     extras = project.path / "reports/extras"
     assert {path.name for path in extras.iterdir()} == {"style_mixing.png", "truncation.png"}
     model = project.path / "models/generator.safetensors"
