@@ -4,15 +4,17 @@
 # make better full MNIST with other settings for the tutorial's networks: README, "Other settings, other weights"
 # make paper-table  the table of the 2014 paper, with a line for this project; MNIST=folder where its files are
 # make compare every system with a small budget, in DVC's queue: reports/comparison.md
+# make explore look around in the generator, in the browser
 # make doctor repair what a killed dvc leaves behind
 # make clean  remove checkpoints and downloads
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+EXPLORE := $(VENV)/.explore
 # The stages call `python`: that of the environment.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: run test setup lint bench better paper-table compare doctor clean
+.PHONY: run test setup lint bench better paper-table compare explore setup-explore doctor clean
 
 run: $(READY)
 	@$(VENV)/bin/dvc repro
@@ -34,6 +36,16 @@ $(READY): requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --disable-pip-version-check --quiet --requirement requirements.txt
 	@touch $@
+
+# What only the explorer needs.
+$(EXPLORE): requirements-explore.txt constraints.txt $(READY)
+	$(VENV)/bin/pip install --disable-pip-version-check --quiet --requirement requirements-explore.txt
+	@touch $@
+
+setup-explore: $(EXPLORE)
+
+explore: $(EXPLORE)
+	@$(VENV)/bin/python -m gan.explore
 
 bench: $(READY)
 	@$(VENV)/bin/dvc repro --quiet prepare

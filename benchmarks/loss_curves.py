@@ -29,7 +29,8 @@ def main() -> None:
         real = torch.full_like(logits, 2.0)  # the relativistic loss compares; the others do not look at it
         push = loss().slopes(real, logits).generator_by_fake * len(logits)
         style = "--" if name == "saturating" else "-"
-        axes.plot(logits[:, 0], push.abs()[:, 0], style, label=name)
+        width = 4 if name == "hinge" else 1.5  # the same as wgan-gp's, which is drawn on it
+        axes.plot(logits[:, 0], push.abs()[:, 0], style, label=name, linewidth=width)
     axes.set(xlabel="the discriminator's logit of a fake: left, it is sure that it is fake", ylim=(0, 2))
     axes.set_ylabel("push on the fake")
     axes.spines[["top", "right"]].set_visible(False)

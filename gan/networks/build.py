@@ -81,4 +81,5 @@ def load_network(path: Path, kind: str) -> tuple[nn.Module, dict[str, Any]]:
         network.load_state_dict(load_tensors(path))
     except RuntimeError as error:
         raise UserError(f"{path}: its weights do not fit its description: {' '.join(str(error).split())}") from None
-    return network.eval(), about
+    # A file of an earlier version lacks the settings that came later: it has their defaults.
+    return network.eval(), {**about, "model": settings.model_dump()}
