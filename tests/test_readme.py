@@ -32,6 +32,21 @@ def test_parameters_named_anywhere_exist() -> None:
         assert key in SECTIONS[section].model_fields, name
 
 
+def test_the_chinese_one_has_the_same_commands_code_pictures_and_parameters() -> None:
+    other = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
+    for kind in ("sh", "python"):
+        blocks = [re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for text in (README, other)]
+        assert blocks[0] == blocks[1], kind
+    assert re.findall(r"\]\((reports/[^)]+)\)", README)[:2] == re.findall(r"\]\((reports/[^)]+)\)", other)
+    tables = [
+        re.findall(r"^\| (`[a-z]+\.[a-z_0-9]+` \| `.+?` \| .+?) \| .* \|$", text, re.MULTILINE)
+        for text in (README, other)
+    ]
+    assert len(tables[0]) > 60 and tables[0] == tables[1]
+    switches = [re.findall(r"^\| [^|]+ \| (`(?:train|model)\..*?`) \|", text, re.MULTILINE) for text in (README, other)]
+    assert len(switches[0]) == 13 and switches[0] == switches[1]
+
+
 def test_make_targets_modules_and_pictures_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE):

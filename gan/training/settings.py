@@ -36,7 +36,7 @@ class TrainSettings(Settings):
     )
     gradient_penalty: Auto | Weight = Field("auto", description="weight of WGAN-GP's penalty; 0: none")
     r1: Auto | Weight = Field(
-        "auto", description="weight γ of the penalty γ/2 E|∇D|² on real pictures (Mescheder et al. 2018); 0: none"
+        "auto", description="weight γ of the penalty γ/2 E‖∇D‖² on real pictures (Mescheder et al. 2018); 0: none"
     )
     r2: Auto | Weight = Field("auto", description="the same on fakes")
     penalty_every: Auto | Count = Field(

@@ -15,7 +15,7 @@ MISTAKES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("train", {"train__epochs": "ten"}, ["params.yaml: train.epochs: 'ten'", "valid integer"]),
     ("train", {"train__epochs": 0}, ["params.yaml: train.epochs: 0", "greater than or equal to 1"]),
     ("train", {"train__lr": -1e-4}, ["train.lr: -0.0001", "greater than 0"]),
-    ("train", {"train__loss": "hinged"}, ["train.loss: 'hinged'", "'non-saturating' or 'saturating'"]),
+    ("train", {"train__loss": "hinged"}, ["train.loss: 'hinged'", "'non-saturating', 'saturating'", "'hinge'"]),
     ("train", {"model__architecture": "transformer"}, ["model.architecture: 'transformer'", "'mlp'"]),
     ("train", {"runtime__device": "tpu"}, ["runtime.device: 'tpu'", "'cuda'"]),
     ("download", {"data__dataset": "mnits"}, ["data.dataset: 'mnits'", "'mnist-5k', 'mnist'"]),
