@@ -10,31 +10,42 @@ from gan.networks.mlp import PictureShape
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
 
-SMALLEST = 8  # pixels a side, up to which a map is not halved: 28 begins at 7, 32 and 64 at 4
+SMALLEST = 8  # pixels a side of a picture
+FIRST = 4  # pixels a side, to which maps are halved: there a feature is of most of a picture
 WIDEST = 8  # the most feature maps, as a multiple of base_channels
 DEVIATION = 0.02  # of the first weights
+
+Size = tuple[int, int]  # height, width
 
 
 def check(shape: PictureShape) -> None:
     """Raise UserError if these networks cannot make pictures of this shape."""
     _, height, width = shape
-    if min(height, width) < SMALLEST or height % 4 or width % 4:
+    if min(height, width) < SMALLEST:
         raise UserError(
-            f"prepare.image_size: model.architecture dcgan draws pictures of {SMALLEST} pixels a side and more, in "
-            f"multiples of 4, these have {height}×{width}; set it to 28, 32 or 64, for example"
+            f"prepare.image_size: model.architecture dcgan draws pictures of {SMALLEST} pixels a side and more, these "
+            f"have {height}×{width}; set it to 28, 32 or 64, for example"
         )
 
 
-def sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """Sizes of the maps from the smallest to the picture's own, each twice the one before: 28 → 7, 14, 28."""
+def sizes(height: int, width: int) -> list[Size]:
+    """Sizes of the maps from the smallest to the picture's own, each half the next, rounded up: 28 → 4, 7, 14, 28."""
     found = [(height, width)]
-    while min(found[0]) >= SMALLEST and not (found[0][0] % 2 or found[0][1] % 2):
-        found.insert(0, (found[0][0] // 2, found[0][1] // 2))
+    while min(found[0]) > FIRST:
+        found.insert(0, ((found[0][0] + 1) // 2, (found[0][1] + 1) // 2))
     return found
 
 
+def kernel(large: Size) -> Size:
+    """That of a convolution of stride 2 between maps of a size and half of it: 4, or 3 where the size is odd.
+
+    One of 4 reaches every pixel equally often, so it leaves no checkerboard.
+    """
+    return 4 - large[0] % 2, 4 - large[1] % 2
+
+
 def maps_of(count: int, base: int) -> list[int]:
-    """Feature maps of `count` levels, the smallest size first; the last but one has `base`: 128, 64 and the picture."""
+    """Feature maps of `count` levels below a picture's own size, the smallest first: 28 → 256, 128, 64 of base 64."""
     return [base * min(2**i, WIDEST) for i in range(count - 1, -1, -1)]
 
 
@@ -59,27 +70,27 @@ def discriminator(settings: ModelSettings, shape: PictureShape, classes: int) ->
 class Generator(nn.Module):
     """Latents [B, latent_dim] to pictures [B, C, H, W] in [-1, 1].
 
-    A Linear layer makes the smallest maps; transposed convolutions of 4×4 double their size. BatchNorm and ReLU after
-    all but the last. With classes, each has a scale and a shift of its own in every BatchNorm.
+    A Linear layer makes the smallest maps; transposed convolutions double their size. BatchNorm and ReLU after all but
+    the last. With classes, each has a scale and a shift of its own in every BatchNorm.
     """
 
     def __init__(self, shape: PictureShape, latent_dim: int, base: int, classes: int = 0) -> None:
         super().__init__()
-        steps = sizes(shape[1], shape[2])
-        self.maps, self.start = maps_of(len(steps) - 1, base), steps[0]
-        self.first = nn.Linear(latent_dim, self.maps[0] * self.start[0] * self.start[1], bias=False)
-        channels = [*self.maps, shape[0]]
+        self.start, *larger = sizes(shape[1], shape[2])
+        maps = maps_of(len(larger), base)
+        self.first = nn.Linear(latent_dim, maps[0] * self.start[0] * self.start[1], bias=False)
+        channels = [*maps, shape[0]]
         self.ups = nn.ModuleList(
-            nn.ConvTranspose2d(before, after, 4, 2, 1, bias=i == len(channels) - 2)
-            for i, (before, after) in enumerate(pairwise(channels))
+            nn.ConvTranspose2d(before, after, kernel(size), 2, 1, bias=size == shape[1:])
+            for (before, after), size in zip(pairwise(channels), larger, strict=True)
         )
         self.norms = nn.ModuleList(
-            ClassBatchNorm(count, classes) if classes else nn.BatchNorm2d(count) for count in self.maps
+            ClassBatchNorm(count, classes) if classes else nn.BatchNorm2d(count) for count in maps
         )
         _initialise(self)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        x: Tensor = self.first(latents).view(-1, self.maps[0], *self.start)
+        x: Tensor = self.first(latents).unflatten(1, (-1, *self.start))
         # Channels last: what convolutions on the CPU, and on GPUs with mixed precision, are fastest with.
         x = x.contiguous(memory_format=torch.channels_last)
         for norm, up in zip(self.norms, self.ups, strict=True):
@@ -90,7 +101,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Pictures [B, C, H, W] to logits [B / packing, 1] of being real.
 
-    Convolutions of 4×4 halve the maps' size; LeakyReLU after each, BatchNorm (if `norm`) in all but the first. With
+    Convolutions halve the maps' size; LeakyReLU after each, BatchNorm (if `norm`) in all but the first. With
     classes the logit gets the product of the last features with a learnt vector of the class (Miyato and Koyama 2018,
     projection discriminator, https://arxiv.org/abs/1802.05637).
     """
@@ -107,16 +118,16 @@ class Discriminator(nn.Module):
         minibatch: bool = False,
     ) -> None:
         super().__init__()
-        steps = sizes(shape[1], shape[2])
-        channels = [shape[0] * packing, *reversed(maps_of(len(steps) - 1, base))]
+        start, *larger = sizes(shape[1], shape[2])
+        channels = [shape[0] * packing, *reversed(maps_of(len(larger), base))]
         layers: list[nn.Module] = [Pack(packing)] if packing > 1 else []
-        for i, (before, after) in enumerate(pairwise(channels)):
-            normed = norm and i > 0
-            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=not normed))
+        for (before, after), size in zip(pairwise(channels), reversed(larger), strict=True):
+            normed = norm and size != shape[1:]
+            layers.append(nn.Conv2d(before, after, kernel(size), 2, 1, bias=not normed))
             if normed:
                 layers.append(nn.BatchNorm2d(after))
             layers.append(nn.LeakyReLU(slope))
-        features = channels[-1] * steps[0][0] * steps[0][1]
+        features = channels[-1] * start[0] * start[1]
         self.trunk = nn.Sequential(*layers, nn.Flatten())
         self.embedding = ClassEmbedding(classes, features) if classes else None
         self.minibatch = MinibatchDiscrimination(features) if minibatch else None

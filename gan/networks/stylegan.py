@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, leaky_relu, linear, normalize
 
-from gan.networks.dcgan import maps_of, sizes
+from gan.networks.dcgan import Size, maps_of
 from gan.networks.layers import ClassEmbedding, MinibatchDeviation, MinibatchDiscrimination, Pack
 from gan.networks.mlp import PictureShape
 from gan.networks.settings import ModelSettings
@@ -33,6 +33,14 @@ def check(shape: PictureShape) -> None:
             "prepare.image_size: model.architecture stylegan draws pictures of 8 pixels a side and more, in multiples "
             f"of 4, these have {height}×{width}; set it to 28, 32 or 64, for example"
         )
+
+
+def sizes(height: int, width: int) -> list[Size]:
+    """Sizes of the maps from the smallest to the picture's own, each twice the one before: 28 → 7, 14, 28."""
+    found = [(height, width)]
+    while min(found[0]) >= 8 and not (found[0][0] % 2 or found[0][1] % 2):
+        found.insert(0, (found[0][0] // 2, found[0][1] // 2))
+    return found
 
 
 def generator(settings: ModelSettings, shape: PictureShape, classes: int) -> nn.Module:

@@ -4,12 +4,15 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import conv2d
 
 from gan.networks import dcgan, stylegan
 from gan.networks.build import build_discriminator, build_generator
-from gan.networks.dcgan import maps_of, sizes
+from gan.networks.dcgan import maps_of
 from gan.networks.layers import ClassBatchNorm
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
@@ -32,18 +35,34 @@ def test_any_shape_in_and_out(architecture: Any, shape: tuple[int, int, int], mo
         assert all(parameter.is_contiguous() for parameter in network.parameters())  # as Adam goes through them
 
 
-@pytest.mark.parametrize("architecture", ["dcgan", "stylegan"])
-@pytest.mark.parametrize("shape", [(1, 30, 28), (1, 4, 4), (3, 28, 29)])
-def test_shapes_that_cannot_be_halved_are_refused(architecture: Any, shape: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "shape"),
+    [("stylegan", (1, 30, 28)), ("stylegan", (3, 28, 29)), ("stylegan", (1, 4, 4)), ("dcgan", (1, 7, 28))],
+)
+def test_shapes_that_are_too_small_or_cannot_be_halved_are_refused(
+    architecture: Any, shape: tuple[int, int, int]
+) -> None:
     with pytest.raises(UserError, match=rf"model\.architecture {architecture} draws pictures of 8 pixels"):
         build_generator(ModelSettings(architecture=architecture), shape)
 
 
-def test_sizes_double_to_the_pictures_own() -> None:
-    assert sizes(28, 28) == [(7, 7), (14, 14), (28, 28)]
-    assert sizes(64, 64) == [(4, 4), (8, 8), (16, 16), (32, 32), (64, 64)]
-    assert sizes(32, 48)[0] == (4, 6)
+def test_sizes_go_up_to_the_pictures_own() -> None:
+    assert dcgan.sizes(28, 28) == [(4, 4), (7, 7), (14, 14), (28, 28)]
+    assert dcgan.sizes(30, 17) == [(4, 3), (8, 5), (15, 9), (30, 17)]
+    assert stylegan.sizes(28, 28) == [(7, 7), (14, 14), (28, 28)]
+    for sizes in (dcgan.sizes, stylegan.sizes):
+        assert sizes(64, 64) == [(4, 4), (8, 8), (16, 16), (32, 32), (64, 64)]
+    assert dcgan.sizes(32, 48)[0] == (4, 6)
     assert maps_of(2, 64) == [128, 64] and maps_of(6, 8) == [64, 64, 64, 32, 16, 8]
+
+
+@given(st.integers(8, 40), st.integers(8, 40))
+@hypothesis_settings(max_examples=25)
+def test_dcgan_draws_any_size_from_8_pixels_on(height: int, width: int) -> None:
+    settings = ModelSettings(architecture="dcgan", latent_dim=3, base_channels=4)
+    pictures = build_generator(settings, (1, height, width))(torch.randn(2, 3))
+    assert pictures.shape == (2, 1, height, width)
+    assert build_discriminator(settings, (1, height, width))(pictures).shape == (2, 1)
 
 
 def test_dcgans_first_weights_and_norms_are_the_papers() -> None:
