@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -54,6 +55,12 @@ def _alive(pid: int) -> bool:
     except OSError:  # another user's
         return True
     return True
+
+
+def new_folder(folder: Path, about: str) -> None:
+    """Make an empty folder in the place of what was there, but for about.txt: DVC warns of folders with nothing in."""
+    shutil.rmtree(folder, ignore_errors=True)
+    write_text(folder / "about.txt", about + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

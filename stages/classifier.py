@@ -1,6 +1,5 @@
 """Train the classifier whose features the generator is judged by: on the training split alone."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from gan.data.prepared import Prepared
 from gan.evaluation.classifier import epochs_of, look, save_classifier, train_classifier
 from gan.evaluation.settings import ClassifierSettings
 from gan.evaluation.task import task_of
-from gan.files import write_json, write_text
+from gan.files import new_folder, write_json, write_text
 from gan.runtime import RuntimeSettings, select_device, set_threads
 from stages import run
 from stages.jobs import sharers
@@ -26,8 +25,7 @@ def main() -> None:
     facts, rows = train_one(DATA / "prepared.safetensors", MODELS / "classifier.safetensors", settings, device)
     write_json(REPORTS / "classifier.json", {"test_accuracy": facts["accuracy"]})
     write_text(REPORTS / "confusion.tsv", "actual\tpredicted\n" + rows)
-    shutil.rmtree(MODELS / "extras", ignore_errors=True)
-    (MODELS / "extras").mkdir(parents=True)
+    new_folder(MODELS / "extras", "The classifier of data.target, if there is one.")
     if (target := DATA / "target/prepared.safetensors").exists():
         train_one(target, MODELS / "extras/target_classifier.safetensors", settings, device)
 

@@ -1,6 +1,5 @@
 """Decode, resize and split the pictures into data/prepared.safetensors, and show some of them."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from gan.data.prepare import prepare
 from gan.data.prepared import Prepared
 from gan.data.settings import PrepareSettings
 from gan.figures.grids import grid, save_png
+from gan.files import new_folder
 from stages import run
 from stages.params import section
 
@@ -24,8 +24,7 @@ def main() -> None:
     images = prepared.train.images  # some sources are sorted by class, so pictures from all over it are shown
     shown = images[torch.linspace(0, len(images) - 1, min(SHOWN, len(images))).long()]
     save_png(grid(shown.numpy(), columns=10, scale=2), Path("reports/reals.png"))
-    shutil.rmtree(TARGET, ignore_errors=True)
-    TARGET.mkdir()
+    new_folder(TARGET, "The pictures of data.target, if there is one.")
     if (raw / "target").exists():  # translations keep the shape of a picture
         alike = settings.model_copy(update={"channels": prepared.shape[0]})
         prepare_one(raw / "target", Path("data/target_images"), alike, TARGET / OUT.name)

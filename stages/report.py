@@ -38,7 +38,7 @@ def main() -> None:
         meanings=MEANINGS,
         model=model,
         recipe=recipe,
-        extras={path.stem: path for path in sorted((REPORTS / "extras").iterdir())},
+        extras={path.stem: path for path in sorted((REPORTS / "extras").glob("*.png"))},
         networks=(REPORTS / "networks.txt").read_text(encoding="utf-8"),
         seconds={name: seconds for name in STAGES if (seconds := timing(name, "seconds")) is not None},
         rate=timing("rate", "iterations_per_second"),

@@ -1,12 +1,12 @@
 """Draw with the trained generator: ten pictures, a large grid, and ways from one picture to another."""
 
-import shutil
 from pathlib import Path
 
 from gan.data.prepared import Prepared
 from gan.figures.grids import save_png
 from gan.figures.samples import sample_figures, style_figures, translation_figures
 from gan.figures.settings import SampleSettings
+from gan.files import new_folder
 from gan.networks import stylegan
 from gan.networks.build import load_network
 from gan.networks.cyclegan import Translators
@@ -23,8 +23,7 @@ def main() -> None:
     settings, runtime = section("sample", SampleSettings), section("runtime", RuntimeSettings)
     set_threads(runtime.threads)
     network, about = load_network(Path(MODELS[settings.weights]), "generator")
-    shutil.rmtree(EXTRAS, ignore_errors=True)
-    EXTRAS.mkdir()  # what only some systems can show; for the others it stays empty
+    new_folder(EXTRAS, "Figures that only some systems can show.")
     extras = {}
     if isinstance(network, Translators):
         source, target = (Prepared.load(path).test.images for path in (DATA, TARGET))
