@@ -14,7 +14,8 @@ class RuntimeSettings(Settings):
     """What depends on the machine. No stage reruns when it changes: the results differ in rounding.
 
     They differ by more than that, and the models' files say so, where `precision` is bfloat16, and where several
-    processes on the CPU train networks with BatchNorm, whose statistics then are those of each process's part.
+    processes train networks in which pictures of a batch have a part in one another: each sees those of its own part
+    (BatchNorm on CPUs, minibatch discrimination, StyleGAN's noise, mixing and deviations; CycleGAN has no pool then).
     """
 
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(

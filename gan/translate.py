@@ -5,11 +5,12 @@ python -m gan.translate models/generator.safetensors PICTURES [--back] --out tra
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
 from gan.data.decode import open_picture
 from gan.data.download import SUFFIXES
@@ -36,11 +37,17 @@ def translate(model: Path, pictures: Path, out: Path, *, back: bool = False, dev
     channels, height, width = about["shape"]
     rows = []
     for path in paths:
-        fitted = ImageOps.fit(open_picture(path, "RGB" if channels == 3 else "L"), (width, height))
+        try:
+            picture = open_picture(path, "RGB" if channels == 3 else "L")
+        except Exception as error:  # whatever a damaged file makes Pillow's decoders raise
+            raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+        fitted = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
         rows.append(np.asarray(fitted).reshape(height, width, channels).transpose(2, 0, 1))
     made = translated(network.back if back else network.there, torch.from_numpy(np.stack(rows)), device).numpy()
-    for path, picture in zip(paths, made, strict=True):
-        save_png(grid(picture[None], 1, gap=0), out / f"{path.stem}.png")
+    stems = Counter(path.stem for path in paths)
+    for path, translation in zip(paths, made, strict=True):
+        name = path.stem if stems[path.stem] == 1 else path.name
+        save_png(grid(translation[None], 1, gap=0), out / f"{name}.png")
     return len(paths)
 
 

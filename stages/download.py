@@ -15,7 +15,8 @@ def main() -> None:
     shutil.rmtree(raw, ignore_errors=True)
     download(settings, raw, images=Path("data/images"), home=HOME, cache=cache)
     if target := settings.of_target():
-        download(target, raw / "target", images=Path("data/target_images"), home=HOME, cache=cache)
+        own, name = Path("data/target_images"), "data.target_source"
+        download(target, raw / "target", images=own, home=HOME, cache=cache, setting=name)
     print(f"download: {settings.dataset}{f' and {settings.target}' if target else ''} is in {raw}/")
 
 

@@ -37,7 +37,7 @@ def main() -> None:
         yardstick = Yardstick(judges[1], target, len(sets[0].images))
         obedience = translation_figures(final, judges, sets, (prepared, target), runtime.device)
     elif model["conditional"]:
-        obedience = conditional_figures(judge, sets, prepared)
+        obedience = conditional_figures(judge, sets, prepared, device)
     paths = sorted((MODELS / "snapshots").glob("*.safetensors"))
     snapshots = (samples_of(path, prepared, count, settings.seed, runtime.device) for path in paths)
     result = evaluate(

@@ -11,6 +11,7 @@ from gan.data.prepared import Prepared
 from gan.data.settings import PrepareSettings
 from gan.figures.grids import grid, save_png
 from gan.files import new_folder
+from gan.settings import UserError
 from stages import run
 from stages.params import section
 
@@ -26,6 +27,8 @@ def main() -> None:
     save_png(grid(shown.numpy(), columns=10, scale=2), Path("reports/reals.png"))
     new_folder(TARGET, "The pictures of data.target, if there is one.")
     if (raw / "target").exists():  # translations keep the shape of a picture
+        if prepared.shape[0] == 1 and decode(raw / "target", Path("data/target_images")).stacked > 1:
+            raise UserError("data.target: stacks of digits have three channels; set prepare.channels to 3")
         alike = settings.model_copy(update={"channels": prepared.shape[0]})
         prepare_one(raw / "target", Path("data/target_images"), alike, TARGET / OUT.name)
 

@@ -37,7 +37,7 @@ def main() -> None:
 def train_and_save(model: ModelSettings, settings: TrainSettings, runtime: RuntimeSettings, team: Team) -> None:
     set_threads(runtime.threads, sharers())
     device, prepared = select_device(runtime.device), Prepared.load(DATA)
-    data = prepared, Prepared.load(TARGET) if TARGET.exists() else None
+    data = prepared, Prepared.load(TARGET) if model.architecture == "cyclegan" and TARGET.exists() else None
     game, batches = set_up(model, settings, data, device, team=team, precision=runtime.precision)
     facts = {**prepared.about, "device": device.type, "processes": team.size, "precision": runtime.precision}
     identity = {**facts, "model": model.model_dump(), "train": settings.identity()}

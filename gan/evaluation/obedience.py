@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from gan.data.prepared import Prepared, Split
@@ -15,7 +16,9 @@ from gan.networks.build import load_network
 from gan.networks.cyclegan import Translators
 
 
-def conditional_figures(judge: Judge, sets: Sequence[Split], prepared: Prepared) -> Figures:
+def conditional_figures(
+    judge: Judge, sets: Sequence[Split], prepared: Prepared, device: torch.device | str = "cpu"
+) -> Figures:
     """Of samples with the labels that they were asked to have, as shares (Shmelkov et al. 2018,
     https://arxiv.org/abs/1807.09499):
 
@@ -28,7 +31,7 @@ def conditional_figures(judge: Judge, sets: Sequence[Split], prepared: Prepared)
         return {}
     figures = {"gan_test": sum(found) / len(found)}
     if prepared.about["stacked"] == 1:
-        student = train_classifier(sets[0], len(prepared.about["classes"]), ClassifierSettings())
+        student = train_classifier(sets[0], len(prepared.about["classes"]), ClassifierSettings(), device)
         said = look(student, prepared.test.images).logits.argmax(1)
         figures["gan_train"] = (said == prepared.test.labels).double().mean().item()
     return figures

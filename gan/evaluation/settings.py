@@ -24,7 +24,9 @@ class EvaluateSettings(Settings):
 
     weights: Literal["ema", "raw"] = Field("ema", description="which generator: the average, or the last iteration's")
     samples: Literal["auto"] | Samples = Field(
-        "auto", description="pictures that are drawn and judged; auto: 10,000, of stacked digits 26,000"
+        "auto",
+        description="pictures that are drawn and judged; auto: 10,000, of stacked digits 26,000; "
+        "cyclegan: as many as there are test pictures",
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the first set of samples")
     repeats: int = Field(3, ge=2, le=100, description="sets of samples; the spread over them says how sure a figure is")

@@ -92,10 +92,13 @@ class NoiseToImage:
         device: torch.device | str = "cpu",
         *,
         classes: int = 0,
+        labels: Tensor | None = None,
         team: Team = ALONE,
         precision: str = "float32",
     ) -> None:
-        """classes: of the data, 0 if it has no labels. Raises UserError where the settings do not go together."""
+        """classes: of the data, 0 if it has no labels; labels: of the training pictures, for the classes' shares (all
+        alike by default). Raises UserError where the settings do not go together.
+        """
         self.team, self.recipe = team, recipe_of(model, train, max(shape[1:]))
         self.model = settled(model, self.recipe)
         check(self.model, self.recipe, classes, train.batch_size)
@@ -124,11 +127,12 @@ class NoiseToImage:
         self._shown = draw_latents(PREVIEW_PICTURES, self.latent_dim, train.seed + 1).to(device)
         self._typical = draw_latents(STATISTICS_LATENTS, self.latent_dim, train.seed + 2).to(device)
         self._classes = classes if self.model.conditional else 0
+        self._typical_labels = None if labels is None else self._like(labels, train.seed + 2)
 
     def step(self, batch: Batch) -> Tensor:
         pictures, labels = batch.images, batch.labels if self._classes else None
         rows, moves = batch.rows, (self._iteration + 1) % self.recipe.discriminator_steps == 0
-        # All processes draw the noise of the whole batch, so that how many they are makes no difference.
+        # All processes draw the latents of the whole batch, so that how many they are makes no difference to them.
         latents = torch.randn(rows, self.latent_dim, generator=self.noise, device=pictures.device)
         with self.randomness(self._iteration, pictures.device), torch.set_grad_enabled(moves):
             fakes, back_to_latents = self._generator.forward(self.team.part(latents), labels)
@@ -202,8 +206,9 @@ class NoiseToImage:
         return copy.deepcopy(self._sampler()).eval()
 
     def description(self) -> str:
-        conditional = self.model.conditional
-        return describe_game(self.generator, self.discriminator, self.latent_dim, conditional=conditional)
+        batch = -(-64 // self.together) * self.together
+        networks = (self.generator, self.discriminator, self.latent_dim, batch)
+        return describe_game(*networks, conditional=self.model.conditional)
 
     def networks(self) -> dict[str, nn.Module]:
         networks = {"generator": self._sampler(), "generator_raw": self.generator, "discriminator": self.discriminator}
@@ -229,10 +234,15 @@ class NoiseToImage:
         """Labels 0, 1, …, again from 0 after the last class, if the game is conditional."""
         return torch.arange(count, device=self._shown.device) % self._classes if self._classes else None
 
+    def _like(self, labels: Tensor, seed: int) -> Tensor | None:
+        """Labels for the latents that BatchNorm's statistics are made of, in the proportions of the training split."""
+        if not self._classes:
+            return None
+        seeded = torch.Generator().manual_seed(seed)
+        rows = torch.randint(len(labels), (STATISTICS_LATENTS,), generator=seeded)
+        return labels[rows.to(labels.device)].to(self._typical.device)
+
     def _sampler(self) -> nn.Module:
         """The generator that samples are drawn with: the average if there is one."""
-        return (
-            self.generator
-            if self.average is None
-            else self.average.settled(self._typical, self._labels(STATISTICS_LATENTS))
-        )
+        labels = self._labels(STATISTICS_LATENTS) if self._typical_labels is None else self._typical_labels
+        return self.generator if self.average is None else self.average.settled(self._typical, labels)

@@ -34,7 +34,8 @@ RELATIVISTIC = Recipe("relativistic", 2e-4, 2e-4, (0.0, 0.99), r1=1.0, r2=1.0)
 # Heusel et al. 2017: https://arxiv.org/abs/1706.08500, and the authors' code
 TTUR_LR, TTUR_DISCRIMINATOR_LR, TTUR_BETAS = 1e-4, 3e-4, (0.0, 0.9)
 # Karras et al. 2020: https://arxiv.org/abs/2006.06676, `auto` of the authors' code
-STYLEGAN_LR, STYLEGAN_BETAS, STYLEGAN_R1, STYLEGAN_EVERY = 2.5e-3, (0.0, 0.99), 0.0002, 16
+# (half their weight of R1: the discriminator's loss here is the mean of two halves, theirs is their sum)
+STYLEGAN_LR, STYLEGAN_BETAS, STYLEGAN_R1, STYLEGAN_EVERY = 2.5e-3, (0.0, 0.99), 0.0001, 16
 
 
 def published(model: ModelSettings, train: TrainSettings, side: int) -> Recipe:
@@ -56,8 +57,8 @@ def recipe_of(model: ModelSettings, train: TrainSettings, side: int) -> Recipe:
     """The values to train with: the settings' own, and the published ones where they say `auto`."""
     chosen: dict[str, Any] = {name: getattr(train, name) for name in Recipe._fields}
     given = {name: value for name, value in chosen.items() if value != "auto"}
-    if "lr" in given and not train.ttur:
-        given.setdefault("discriminator_lr", given["lr"])
+    if "lr" in given:
+        given.setdefault("discriminator_lr", given["lr"] * (3 if train.ttur else 1))
     if "betas" in given:
         given["betas"] = tuple(given["betas"])
     return published(model, train, side)._replace(**given)
@@ -104,6 +105,11 @@ def check(model: ModelSettings, recipe: Recipe, classes: int, batch_size: int) -
     if batch_size % together:
         reason = "groups of 4 pictures that stylegan compares" if model.architecture == "stylegan" else "packs"
         raise UserError(f"train.batch_size: {batch_size} is not a multiple of {together}, as {reason} need; change it")
+    if (recipe.r1 or recipe.r2) and model.architecture == "dcgan" and model.discriminator_norm == "batch":
+        raise UserError(
+            "model.discriminator_norm: with BatchNorm a picture's logit depends on the others of its batch, so "
+            "train.r1 and train.r2 have no meaning; set it to auto or none"
+        )
     mixing = {
         "model.minibatch_discrimination": model.minibatch_discrimination,
         "model.discriminator_norm": model.architecture == "dcgan" and model.discriminator_norm == "batch",

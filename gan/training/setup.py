@@ -55,7 +55,9 @@ def _game(
 ) -> Game:
     more: dict[str, Any] = {"team": team, "precision": precision}
     if model.architecture != "cyclegan":
-        return NoiseToImage(model, train, prepared.shape, device, classes=prepared.classes, **more)
+        return NoiseToImage(
+            model, train, prepared.shape, device, classes=prepared.classes, labels=prepared.train.labels, **more
+        )
     check_translation(model, recipe_of(model, train, max(prepared.shape[1:])))
     if target is None:
         raise UserError(

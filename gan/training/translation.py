@@ -28,7 +28,8 @@ class ImageToImage:
 
     Each translator is to deceive a discriminator of the set that it translates to; there and back again is to give the
     picture that it began with (`cycle`, L1), and what is of the set already is to be left alone (`identity`, L1). The
-    translators move first; the discriminators then learn from fakes half of which are older (a pool of 50).
+    translators move first; the discriminators then learn from fakes half of which are older (a pool of 50). Several
+    processes have no pool: each would have one of its own, and a run that goes on only that of the first.
     """
 
     together = 1
@@ -58,6 +59,8 @@ class ImageToImage:
         self._critic = Player(self.critics, self.recipe.discriminator_lr, self.recipe.betas, **more)
         self.average = Average(self.translators, train.ema) if train.ema > 0 else None
         self.loss, self._weights = LOSSES[self.recipe.loss](), (train.cycle_weight, train.identity_weight)
+        # The paper halves the discriminators' squares alone; LeastSquares halves the generator's, too.
+        self._scale = 2.0 if self.recipe.loss == "lsgan" else 1.0
         self._examples = examples.to(device)
         self._random = torch.Generator().manual_seed(train.seed)
         self._pools = [torch.zeros(0, *shape, device=device) for _ in range(2)]
@@ -74,7 +77,7 @@ class ImageToImage:
                 real = self._judge(a, b)
             fooled = [self.loss.generator(*pair) for pair in zip(real, self._judge(fake_a, fake_b), strict=True)]
             adversarial = fooled[0] + fooled[1]
-            total = adversarial + self._weights[0] * cycle + self._weights[1] * same
+            total = self._scale * adversarial + self._weights[0] * cycle + self._weights[1] * same
         gradients = torch.autograd.grad(total * share, self._generator.parameters)
         old_a, old_b = (self._older(i, _full(fake.detach())) for i, fake in enumerate((fake_a, fake_b)))
         with self._critic.mixed(a.device):
@@ -96,6 +99,8 @@ class ImageToImage:
 
     def _older(self, which: int, fakes: Tensor) -> Tensor:
         """Fakes for a discriminator: each one, or with a chance of ½ an older one, whose place in the pool it takes."""
+        if self.team.size > 1:
+            return fakes
         pool, size = self._pools[which], max(POOL, len(fakes))
         if len(pool) < size:
             self._pools[which] = torch.cat([pool, fakes[: size - len(pool)]])

@@ -193,9 +193,9 @@ def test_a_penalised_critic_comes_to_a_gradient_of_one() -> None:
         ({}, {"loss": "wgan-gp"}, {"lr": 1e-4, "betas": (0, 0.9), "discriminator_steps": 5, "gradient_penalty": 10}),
         ({}, {"loss": "hinge", "ttur": True}, {"lr": 1e-4, "discriminator_lr": 3e-4, "betas": (0, 0.9)}),
         ({}, {"loss": "relativistic"}, {"r1": 1, "r2": 1, "penalty_every": 1}),
-        ({"architecture": "stylegan"}, {}, {"lr": 2.5e-3, "betas": (0, 0.99), "r1": 0.0032, "penalty_every": 16}),
+        ({"architecture": "stylegan"}, {}, {"lr": 2.5e-3, "betas": (0, 0.99), "r1": 0.0016, "penalty_every": 16}),
         ({}, {"lr": 1e-3}, {"lr": 1e-3, "discriminator_lr": 1e-3}),
-        ({}, {"lr": 1e-3, "ttur": True}, {"lr": 1e-3, "discriminator_lr": 3e-4}),
+        ({}, {"lr": 1e-3, "ttur": True}, {"lr": 1e-3, "discriminator_lr": 3e-3}),
         (
             {},
             {"discriminator_lr": 5e-4, "betas": [0.1, 0.2]},
@@ -218,6 +218,12 @@ def test_auto_is_what_was_published_and_what_is_given_is_taken(
         ({"conditional": True, "packing": 2}, {}, 5, r"model\.packing: pictures of different classes"),
         ({"packing": 3}, {}, 5, r"train\.batch_size: 8 is not a multiple of 3"),
         ({"architecture": "stylegan", "packing": 4}, {}, 5, r"train\.batch_size: 8 is not a multiple of 16"),
+        (
+            {"architecture": "dcgan", "discriminator_norm": "batch"},
+            {"r1": 1},
+            5,
+            r"model\.discriminator_norm: with Batch",
+        ),
         ({"minibatch_discrimination": True}, {"loss": "wgan-gp"}, 5, r"with model\.minibatch_discrimination other"),
         ({"architecture": "stylegan"}, {"loss": "wgan-gp"}, 5, r"with model\.architecture stylegan other pictures"),
         (

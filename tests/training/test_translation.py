@@ -42,7 +42,7 @@ def test_steps_equal_plain_ones() -> None:
             a, b = batch.images, batch.target
             assert b is not None
             fake_b, fake_a = g(a), f(b)
-            total = ((d_b(fake_b) - 1) ** 2).mean() / 2 + ((d_a(fake_a) - 1) ** 2).mean() / 2
+            total = ((d_b(fake_b) - 1) ** 2).mean() + ((d_a(fake_a) - 1) ** 2).mean()
             total = total + 10 * (l1(f(fake_b), a) + l1(g(fake_a), b)) + 5 * (l1(g(b), b) + l1(f(a), a))
             gradients = torch.autograd.grad(total, list(translators.parameters()))
             judged = ((d_a(a) - 1) ** 2).mean() / 2 + (d_a(fake_a.detach()) ** 2).mean() / 2
