@@ -4,8 +4,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from gan.figures.animation import captioned, save_gif, thinned
+from gan.figures.animation import captioned, save_gif
 from gan.figures.settings import AnimateSettings
+from gan.figures.thinning import thinned
 from gan.training.film import frame_place
 from stages import run
 from stages.params import section

@@ -10,13 +10,6 @@ from PIL import Image, ImageDraw, ImageFont
 from gan.files import replacing
 
 
-def thinned(count: int, most: int) -> list[int]:
-    """At most `most` of the indices 0 … count − 1, evenly spread, the first and the last among them."""
-    if count <= most:
-        return list(range(count))
-    return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
-
-
 def captioned(frame: Image.Image, caption: str, scale: int, levels: int = 256) -> Image.Image:
     """A frame rounded to `levels` brightness levels, enlarged `scale` times without smoothing, above its `caption`.
 

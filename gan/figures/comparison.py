@@ -11,9 +11,9 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 from PIL import Image, ImageSequence
 
-from gan.figures.animation import thinned
 from gan.figures.film import as_webp
 from gan.figures.page import for_script, render
+from gan.figures.thinning import thinned
 from gan.files import write_text
 
 INCHES = 0.62  # a row

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from gan.figures.animation import thinned
 from gan.figures.curves import read_table
+from gan.figures.thinning import thinned
 from gan.training.film import frame_place
 
 QUALITY = 88  # of WebP, in colour

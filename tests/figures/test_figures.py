@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gan.figures.animation import captioned, save_gif, thinned
+from gan.figures.animation import captioned, save_gif
 from gan.figures.curves import read_table, training_curves
 from gan.figures.grids import grid, save_png, to_uint8
+from gan.figures.thinning import thinned
 
 
 @given(st.integers(1, 12), st.integers(1, 5), st.sampled_from([1, 3]), st.integers(0, 3), st.integers(1, 3))
