@@ -58,7 +58,9 @@ def queue(systems: list[str], common: list[str]) -> None:
 
 def wait(systems: list[str], jobs: int) -> None:
     """Work the queue off, and say what ends."""
-    dvc("queue", "start", "--jobs", str(jobs))
+    # The worker that it leaves behind would hold a pipe open until the whole queue is done.
+    start = [sys.executable, "-m", "dvc", "queue", "start", "--jobs", str(jobs)]
+    subprocess.run(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     waiting = {f"compare-{system}" for system in systems}
     while waiting:
         time.sleep(POLL)
