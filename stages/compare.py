@@ -2,7 +2,7 @@
 
     python -m stages.compare                        # trains the systems of stages/systems.py in DVC's queue
     python -m stages.compare --systems tutorial dcgan -S train.epochs=100
-    python -m stages.compare --experiments NAME …   # any that `dvc exp show` lists, as they are
+    python -m stages.compare --experiments NAME …   # any that `dvc exp show` lists
 
 Every system is an experiment `compare-NAME` of the present commit: `dvc exp show` lists them, `dvc exp apply` takes
 one.
@@ -40,17 +40,22 @@ def dvc(*arguments: str) -> str:
 
 
 def ref_of(name: str) -> str:
-    """The git ref of an experiment of the present commit, or an empty text."""
-    refs = git("for-each-ref", "--format=%(refname)", "refs/exps").split()
-    head = git("rev-parse", "HEAD").strip()
-    return next((ref for ref in refs if ref.endswith(f"{head[2:]}/{name}")), "")
+    """The git ref of an experiment: of the present commit if there is one, else the newest; or an empty text."""
+    refs = git("for-each-ref", "--sort=-committerdate", "--format=%(refname)", "refs/exps").split()
+    named = [ref for ref in refs if ref.split("/")[-1] == name and len(ref.split("/")) == 5]
+    return next(filter(_is_here, named), named[0] if named else "")
+
+
+def _is_here(ref: str) -> bool:
+    """Whether it is one of the present commit."""
+    return "".join(ref.split("/")[2:4]) == git("rev-parse", "HEAD").strip()
 
 
 def queue(systems: list[str], common: list[str]) -> None:
     """Put the systems into the queue, in the place of what was there under their names."""
     for system in systems:
         name = f"compare-{system}"
-        if ref_of(name):
+        if _is_here(ref_of(name)):
             dvc("exp", "remove", name)
         dvc("exp", "run", "--queue", "--name", name, *common, *switches(SYSTEMS[system]))
         print(f"compare: queued {name}", flush=True)
@@ -73,7 +78,7 @@ def wait(systems: list[str], jobs: int) -> None:
 
 
 def experiment_of(name: str) -> Experiment | None:
-    """What an experiment of the present commit has come to; None if there is none that has ended well."""
+    """What an experiment has come to; None if there is none of this name that has ended well."""
     if not (ref := ref_of(name)):
         return None
 
@@ -139,9 +144,9 @@ def main() -> None:
     found = {name: experiment_of(name) for name in names}
     experiments = [one for one in found.values() if one is not None]
     for name in (name for name, one in found.items() if one is None):
-        print(f"compare: {name}: no such experiment of this commit that has ended well; left out", file=sys.stderr)
+        print(f"compare: {name}: no such experiment that has ended well; left out", file=sys.stderr)
     if not experiments:
-        sys.exit("compare: nothing to compare; `dvc exp show` lists the experiments of this commit")
+        sys.exit("compare: nothing to compare; `dvc exp show --all-commits` lists the experiments")
     save_png(comparison_figure(experiments), OUT.with_suffix(".png"))
     write_comparison(experiments, OUT.with_suffix(".html"))
     write_text(OUT, table(experiments))

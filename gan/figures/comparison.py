@@ -9,6 +9,7 @@ import matplotlib as mpl
 
 mpl.use("agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import NullFormatter
 from PIL import Image, ImageSequence
 
 from gan.figures.film import as_webp
@@ -76,6 +77,7 @@ def comparison_figure(experiments: Sequence[Experiment]) -> Image.Image:
         axis.margins(x=0.35)
         axis.spines[["top", "right"]].set_visible(False)
     bars[0].set_xscale("log")
+    bars[0].xaxis.set_minor_formatter(NullFormatter())
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=100, metadata={"Software": None})
     plt.close(figure)
