@@ -12,6 +12,7 @@ larger and the coverage is no smaller. Checks, every quarter of an epoch, are no
 import argparse
 import json
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -85,6 +86,10 @@ def main() -> None:
         game = trained(prepared, SETTINGS["tutorial"])
         found = figures(yardstick, game.networks()["generator_raw"], 1000)
         write_json(TARGET, {key: float(f"{value:.4g}") for key, value in found.items()})
+    if not TARGET.exists():
+        sys.exit(
+            f"time_to_quality: {TARGET.name} is not there; --target trains the tutorial's 200 epochs and writes it"
+        )
     target = json.loads(TARGET.read_text(encoding="utf-8"))
     print(f"target, the tutorial's after 200 epochs: {target}")
     print("| seed | seconds | epochs | then |\n|---|---|---|---|")

@@ -45,9 +45,9 @@ class Explorer:
 
     def __post_init__(self) -> None:
         """Raises UserError if the file is not a generator that makes pictures of noise."""
-        network, self.about = load(self.model, 1.0)
+        self._network, self.about = load(self.model, 1.0)
         self.classes: list[str] = list(self.about["classes"]) if class_count(self.about) else []
-        self.truncates = isinstance(network, stylegan.Generator)
+        self.truncates = isinstance(self._network, stylegan.Generator)
         if self.classes:
             self.label = self.classes[0]
 
@@ -99,8 +99,10 @@ class Explorer:
         return out.getvalue()
 
     def _draw(self, latents: Tensor) -> NDArray[np.uint8]:
-        network, about = load(self.model, self.truncation)
-        return draw(network, latents, labels_for(about, len(latents), self.label))
+        network = self._network
+        if isinstance(network, stylegan.Generator):
+            network = stylegan.Truncated(network, self.truncation)
+        return draw(network, latents, labels_for(self.about, len(latents), self.label))
 
 
 def as_png(picture: NDArray[np.uint8]) -> str:

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gan.data.prepared import scaled
 from gan.figures.grids import to_uint8
 from gan.networks.build import answer
 from gan.runtime import select_device
@@ -50,6 +51,11 @@ def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
         torch.sin((1 - share) * angle) * (start / start_length) + torch.sin(share * angle) * (end / end_length)
     ) / angle.sin()
     return torch.as_tensor(directions * torch.lerp(start_length, end_length, share))
+
+
+def translated(translator: nn.Module, images: Tensor, device: str = "auto") -> Tensor:
+    """Translations of pictures, both uint8 [N, C, H, W]."""
+    return torch.from_numpy(draw(translator, scaled(images), device=device))
 
 
 @torch.inference_mode()

@@ -14,10 +14,10 @@ from PIL import Image, ImageOps
 
 from gan.data.decode import open_picture
 from gan.data.download import SUFFIXES
-from gan.evaluation.samples import translated
 from gan.figures.grids import grid, save_png
 from gan.networks.build import load_network
 from gan.networks.cyclegan import Translators
+from gan.sampling import translated
 from gan.settings import UserError
 
 

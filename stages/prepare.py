@@ -3,11 +3,9 @@
 import sys
 from pathlib import Path
 
-import torch
-
-from gan.data.decode import decode
+from gan.data.decode import Decoded, decode
 from gan.data.prepare import prepare
-from gan.data.prepared import Prepared
+from gan.data.prepared import Prepared, spread
 from gan.data.settings import PrepareSettings
 from gan.figures.grids import grid, save_png
 from gan.files import new_folder
@@ -21,20 +19,20 @@ SHOWN = 100
 
 def main() -> None:
     settings, raw = section("prepare", PrepareSettings), Path("data/raw")
-    prepared = prepare_one(raw, Path("data/images"), settings, OUT)
-    images = prepared.train.images  # some sources are sorted by class, so pictures from all over it are shown
-    shown = images[torch.linspace(0, len(images) - 1, min(SHOWN, len(images))).long()]
+    prepared = prepare_one(decode(raw, Path("data/images")), settings, OUT)
+    shown = spread(prepared.train.images, min(SHOWN, len(prepared.train.images)))
     save_png(grid(shown.numpy(), columns=10, scale=2), Path("reports/reals.png"))
     new_folder(TARGET, "The pictures of data.target, if there is one.")
     if (raw / "target").exists():  # translations keep the shape of a picture
-        if prepared.shape[0] == 1 and decode(raw / "target", Path("data/target_images")).stacked > 1:
+        target = decode(raw / "target", Path("data/target_images"))
+        if prepared.shape[0] == 1 and target.stacked > 1:
             raise UserError("data.target: stacks of digits have three channels; set prepare.channels to 3")
         alike = settings.model_copy(update={"channels": prepared.shape[0]})
-        prepare_one(raw / "target", Path("data/target_images"), alike, TARGET / OUT.name)
+        prepare_one(target, alike, TARGET / OUT.name)
 
 
-def prepare_one(raw: Path, images: Path, settings: PrepareSettings, out: Path) -> Prepared:
-    for line in prepare(decode(raw, images), settings, out):
+def prepare_one(decoded: Decoded, settings: PrepareSettings, out: Path) -> Prepared:
+    for line in prepare(decoded, settings, out):
         print(f"prepare: left out, cannot be read: {line}", file=sys.stderr)
     prepared = Prepared.load(out)
     about = prepared.about

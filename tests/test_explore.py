@@ -3,7 +3,6 @@
 import importlib.util
 import io
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -24,9 +23,7 @@ from gan.generate import generate
 from gan.networks.build import build_generator, save_network
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
-from tests.conftest import ROOT
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from tests.conftest import CHROMIUM, ROOT
 
 
 @pytest.fixture(scope="module")

@@ -103,8 +103,8 @@ class Batches:
             )
         if self.batch_size % (self.parts * self.together) and self.together > 1:
             raise UserError(
-                f"train.batch_size: {self.batch_size} is not a multiple of {self.parts * self.together}, as "
-                f"{self.parts} processes need that judge {self.together} pictures together; change it"
+                f"train.batch_size: {self.batch_size} is not a multiple of {self.parts * self.together}: the "
+                f"discriminator judges {self.together} pictures together in each of {self.parts} processes; change it"
             )
         if len(self) == 0:
             raise UserError(f"{len(self.images)} training pictures are too few to train on; add more")
@@ -143,6 +143,11 @@ class Batches:
         if self.together > 1:
             rest -= rest % (self.parts * self.together)
         return rest if rest >= 2 * self.parts else 0
+
+
+def spread(images: Tensor, count: int) -> Tensor:
+    """`count` pictures from all over a split: some data sets are sorted by class."""
+    return images[torch.linspace(0, len(images) - 1, count).long()]
 
 
 def scaled(images: Tensor) -> Tensor:

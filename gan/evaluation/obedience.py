@@ -9,11 +9,11 @@ from torch import Tensor
 from gan.data.prepared import Prepared, Split
 from gan.evaluation.classifier import look, train_classifier
 from gan.evaluation.judge import Judge
-from gan.evaluation.samples import translated
 from gan.evaluation.settings import ClassifierSettings
 from gan.evaluation.summary import Figures
 from gan.networks.build import load_network
 from gan.networks.cyclegan import Translators
+from gan.sampling import translated
 
 
 def conditional_figures(

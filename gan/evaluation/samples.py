@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from gan.data.prepared import Prepared, Split, scaled
+from gan.data.prepared import Prepared, Split
 from gan.networks.build import load_network
 from gan.networks.cyclegan import Translators
-from gan.sampling import class_count, draw, draw_latents
+from gan.sampling import class_count, draw, draw_latents, translated
 
 
 def samples_of(path: Path, prepared: Prepared, count: int, seed: int, device: str) -> tuple[int, Split]:
@@ -27,11 +27,6 @@ def samples_of(path: Path, prepared: Prepared, count: int, seed: int, device: st
         labels = prepared.train.labels[_drawn(len(prepared.train.labels), count, seed)]
     pictures = draw(network, latents, labels if class_count(about) else None, device=device)
     return about.get("epoch", 0), Split(torch.from_numpy(pictures), labels)
-
-
-def translated(translator: nn.Module, images: Tensor, device: str) -> Tensor:
-    """Translations of pictures, both uint8 [N, C, H, W]."""
-    return torch.from_numpy(draw(translator, scaled(images), device=device))
 
 
 def _drawn(among: int, count: int, seed: int) -> Tensor:

@@ -7,12 +7,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan.data.prepared import scaled
+from gan.data.prepared import spread
 from gan.figures.grids import grid, to_uint8
 from gan.figures.settings import SampleSettings
 from gan.networks import stylegan
 from gan.networks.cyclegan import Translators
-from gan.sampling import class_count, cycled_labels, draw, draw_latents, slerp
+from gan.sampling import class_count, cycled_labels, draw, draw_latents, slerp, translated
 
 SHOWN = 10  # the tutorial's figure: two rows of five
 ROWS, COLUMNS = 4, 7
@@ -57,34 +57,29 @@ def translation_figures(
     same the other way round; `interpolation`: each row the translations of what lies evenly between two real pictures.
     """
     groups = max(1, settings.grid_columns // 3)
-    shown, others = (_spread(images, settings.grid_rows * groups) for images in (source, target))
+    shown, others = (spread(images, settings.grid_rows * groups) for images in (source, target))
     steps = settings.interpolation_steps
-    ends = _spread(source, 2 * settings.interpolations).float().split(2)
+    ends = spread(source, 2 * settings.interpolations).float().split(2)
     shares = torch.linspace(0, 1, steps).view(-1, 1, 1, 1)
     ways = torch.cat([torch.lerp(pair[:1], pair[1:], shares) for pair in ends]).round().byte()
 
     def through(*translators: torch.nn.Module, images: Tensor) -> list[Tensor]:
         found = [images]
         for translator in translators:
-            found.append(torch.from_numpy(draw(translator, scaled(found[-1]), device=device)))
+            found.append(translated(translator, found[-1], device))
         return found
 
     def threes(*translators: torch.nn.Module, images: Tensor) -> Image.Image:
         rows = torch.stack(through(*translators, images=images), 1).flatten(0, 1)
         return grid(rows.numpy(), 3 * groups, scale=2)
 
-    ten = through(network.there, images=_spread(source, SHOWN))[1]
+    ten = through(network.there, images=spread(source, SHOWN))[1]
     return {
         "samples": grid(ten.numpy(), columns=5, gap=4, scale=4),
         "grid": threes(network.there, network.back, images=shown),
         "back": threes(network.back, network.there, images=others),
         "interpolation": grid(through(network.there, images=ways)[1].numpy(), steps, scale=2),
     }
-
-
-def _spread(images: Tensor, count: int) -> Tensor:
-    """`count` pictures from all over a split."""
-    return images[torch.linspace(0, len(images) - 1, count).long()]
 
 
 def style_figures(network: stylegan.Generator, about: Mapping[str, Any], seed: int) -> dict[str, Image.Image]:

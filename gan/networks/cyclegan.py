@@ -6,11 +6,10 @@ Smaller than the paper's, which are for 256 pixels a side: fewer blocks and fewe
 import torch
 from torch import Tensor, nn
 
+from gan.networks.layers import initialise
 from gan.networks.mlp import PictureShape
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
-
-DEVIATION = 0.02  # of the first weights
 
 
 def check(shape: PictureShape) -> None:
@@ -39,7 +38,7 @@ class Translators(nn.Module):
     def __init__(self, shape: PictureShape, base: int, blocks: int) -> None:
         super().__init__()
         self.there, self.back = (translator(shape[0], base, blocks) for _ in range(2))
-        _initialise(self)
+        initialise(self)
 
     def forward(self, pictures: Tensor) -> Tensor:
         translated: Tensor = self.there(pictures)
@@ -52,7 +51,7 @@ class Critics(nn.Module):
     def __init__(self, shape: PictureShape, base: int, slope: float) -> None:
         super().__init__()
         self.source, self.target = (patches(shape[0], base, slope) for _ in range(2))
-        _initialise(self)
+        initialise(self)
 
     def forward(self, pictures: Tensor) -> Tensor:
         logits: Tensor = self.target(pictures)
@@ -96,12 +95,3 @@ class Residual(nn.Module):
 
 def _normed(maps: int) -> tuple[nn.Module, nn.Module]:
     return nn.InstanceNorm2d(maps), nn.ReLU(inplace=True)
-
-
-def _initialise(network: nn.Module) -> None:
-    """The paper's first weights: N(0, 0.02)."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0, DEVIATION)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)

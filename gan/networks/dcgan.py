@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from gan.networks.layers import ClassBatchNorm, ClassEmbedding, MinibatchDiscrimination, Pack
+from gan.networks.layers import ClassBatchNorm, ClassEmbedding, MinibatchDiscrimination, Pack, initialise
 from gan.networks.mlp import PictureShape
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
@@ -13,7 +13,6 @@ from gan.settings import UserError
 SMALLEST = 8  # pixels a side of a picture
 FIRST = 4  # pixels a side, to which maps are halved: there a feature is of most of a picture
 WIDEST = 8  # the most feature maps, as a multiple of base_channels
-DEVIATION = 0.02  # of the first weights
 
 Size = tuple[int, int]  # height, width
 
@@ -87,7 +86,7 @@ class Generator(nn.Module):
         self.norms = nn.ModuleList(
             ClassBatchNorm(count, classes) if classes else nn.BatchNorm2d(count) for count in maps
         )
-        _initialise(self)
+        initialise(self)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         x: Tensor = self.first(latents).unflatten(1, (-1, *self.start))
@@ -132,7 +131,7 @@ class Discriminator(nn.Module):
         self.embedding = ClassEmbedding(classes, features) if classes else None
         self.minibatch = MinibatchDiscrimination(features) if minibatch else None
         self.last = nn.Linear(features + (self.minibatch.kernels if self.minibatch else 0), 1)
-        _initialise(self)
+        initialise(self)
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
         features = self.trunk(pictures.contiguous(memory_format=torch.channels_last))
@@ -140,16 +139,3 @@ class Discriminator(nn.Module):
         if self.embedding is not None and labels is not None:
             logits = logits + (features * self.embedding(labels)).sum(1, keepdim=True)
         return logits
-
-
-def _initialise(network: nn.Module) -> None:
-    """The paper's first weights: N(0, 0.02), those of BatchNorm N(1, 0.02)."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(module.weight, 0, DEVIATION)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d) and module.affine:
-            nn.init.normal_(module.weight, 1, DEVIATION)
-        elif isinstance(module, ClassEmbedding):
-            nn.init.normal_(module.weight, 0, DEVIATION)

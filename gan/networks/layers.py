@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+DEVIATION = 0.02  # of first weights
+
 
 class Pack(nn.Module):
     """Pictures [B, C, H, W] to packs of `size` as channels, [B / size, size · C, H, W] (Lin et al. 2018, PacGAN)."""
@@ -82,6 +84,19 @@ class ClassEmbedding(nn.Module):
 
     def forward(self, labels: Tensor) -> Tensor:
         return one_hot(labels, len(self.weight)).to(self.weight.dtype) @ self.weight
+
+
+def initialise(network: nn.Module) -> None:
+    """Give the first weights of DCGAN and CycleGAN: N(0, 0.02), those of BatchNorm N(1, 0.02)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0, DEVIATION)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d) and module.affine:
+            nn.init.normal_(module.weight, 1, DEVIATION)
+        elif isinstance(module, ClassEmbedding):
+            nn.init.normal_(module.weight, 0, DEVIATION)
 
 
 MIXING = (nn.modules.batchnorm._BatchNorm, MinibatchDiscrimination, MinibatchDeviation)

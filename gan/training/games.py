@@ -73,7 +73,43 @@ class Game(Protocol):
         """Go on from such a state."""
 
 
-class NoiseToImage:
+class Played:
+    """What games of a generator and a critic have in common: the state of both players, and the average."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    average: Average | None
+    _generator: Player
+    _critic: Player
+
+    def _sampler(self) -> nn.Module:
+        """The network that samples are drawn with: the average if there is one."""
+        raise NotImplementedError
+
+    def anneal(self, rate: float) -> None:
+        self._generator.optimizer.rate = self._critic.optimizer.rate = rate
+
+    def snapshot(self) -> nn.Module:
+        return copy.deepcopy(self._sampler()).eval()
+
+    def networks(self) -> dict[str, nn.Module]:
+        networks = {"generator": self._sampler(), "generator_raw": self.generator, "discriminator": self.discriminator}
+        return {name: network.eval() for name, network in networks.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "players": [self._generator.state_dict(), self._critic.state_dict()],
+            "average": None if self.average is None else self.average.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for player, one in zip((self._generator, self._critic), state["players"], strict=True):
+            player.load_state_dict(one)
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+
+
+class NoiseToImage(Played):
     """A generator that makes pictures of noise, against a discriminator (Goodfellow et al. 2014, algorithm 1).
 
     In a step the generator moves first; the discriminator then learns from the real batch and from the very fakes that
@@ -83,6 +119,8 @@ class NoiseToImage:
 
     A conditional game gives fakes the labels of the real batch.
     """
+
+    _critic: Critic
 
     def __init__(
         self,
@@ -101,7 +139,7 @@ class NoiseToImage:
         """
         self.team, self.recipe = team, recipe_of(model, train, max(shape[1:]))
         self.model = settled(model, self.recipe)
-        check(self.model, self.recipe, classes, train.batch_size)
+        check(self.model, self.recipe, classes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(train.seed)  # on the CPU, so that every device starts from the same weights
             self.generator = build_generator(self.model, shape, classes).to(device)
@@ -110,7 +148,6 @@ class NoiseToImage:
         betas = self.recipe.betas
         self._generator = Player(self.generator, self.recipe.lr, betas, team=team, bfloat16=bfloat16)
         self._critic = Critic(self.discriminator, self.recipe.discriminator_lr, betas, team=team, bfloat16=bfloat16)
-        self._players: tuple[Player, ...] = (self._generator, self._critic)
         self.average = Average(self.generator, train.ema) if train.ema > 0 else None
         if team.size > 1 and torch.device(device).type == "cuda":  # PyTorch has none for the CPU
             for network in (self.generator, self.discriminator):  # in place, after the average has taken its copy
@@ -150,7 +187,7 @@ class NoiseToImage:
                 self.average.update()
         self._iteration += 1
         answers = torch.stack([real, fake])
-        means = (answers.sigmoid() if self.loss.probabilities else answers).flatten(1).mean(1)
+        means = (answers.sigmoid() if self.recipe.probabilities else answers).flatten(1).mean(1)
         values = [slopes.generator_loss, slopes.discriminator_loss, *(means if share == 1 else means.mul(share))]
         if self._penalised:
             values.append(real.new_zeros(()) if penalty is None else penalty)
@@ -190,10 +227,6 @@ class NoiseToImage:
             torch.manual_seed(int(mixed.generate_state(1)[0]))
             yield
 
-    def anneal(self, rate: float) -> None:
-        for player in self._players:
-            player.optimizer.rate = rate
-
     @torch.no_grad()
     def preview(self) -> Tensor:
         sampler = self._sampler()
@@ -202,31 +235,16 @@ class NoiseToImage:
         sampler.train(training)
         return pictures
 
-    def snapshot(self) -> nn.Module:
-        return copy.deepcopy(self._sampler()).eval()
-
     def description(self) -> str:
         batch = -(-64 // self.together) * self.together
         networks = (self.generator, self.discriminator, self.latent_dim, batch)
         return describe_game(*networks, conditional=self.model.conditional)
 
-    def networks(self) -> dict[str, nn.Module]:
-        networks = {"generator": self._sampler(), "generator_raw": self.generator, "discriminator": self.discriminator}
-        return {name: network.eval() for name, network in networks.items()}
-
     def state_dict(self) -> dict[str, Any]:
-        return {
-            "players": [player.state_dict() for player in self._players],
-            "average": None if self.average is None else self.average.state_dict(),
-            "noise": self.noise.get_state(),
-            "iteration": self._iteration,
-        }
+        return super().state_dict() | {"noise": self.noise.get_state(), "iteration": self._iteration}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        for player, one in zip(self._players, state["players"], strict=True):
-            player.load_state_dict(one)
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
+        super().load_state_dict(state)
         self.noise.set_state(state["noise"].cpu())
         self._iteration = state["iteration"]
 
@@ -243,6 +261,5 @@ class NoiseToImage:
         return labels[rows.to(labels.device)].to(self._typical.device)
 
     def _sampler(self) -> nn.Module:
-        """The generator that samples are drawn with: the average if there is one."""
         labels = self._labels(STATISTICS_LATENTS) if self._typical_labels is None else self._typical_labels
         return self.generator if self.average is None else self.average.settled(self._typical, labels)

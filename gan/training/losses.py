@@ -20,9 +20,6 @@ class Slopes(NamedTuple):
 class Loss(Protocol):
     """What the two players minimise, given the discriminator's logits [B, 1]; each returns a scalar."""
 
-    # Whether sigmoid(logit) is the probability of being real, so that the history shows it; else it shows the logit.
-    probabilities: bool = False
-
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         """The generator's loss."""
 
@@ -44,8 +41,6 @@ class NonSaturating(Loss):
     where the discriminator is sure of itself. −log sigmoid(o) is softplus(−o), −log(1 − sigmoid(o)) is softplus(o).
     """
 
-    probabilities = True
-
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         return softplus(-fake).mean()
 
@@ -63,8 +58,6 @@ class NonSaturating(Loss):
 
 class Saturating(Loss):
     """The minimax form: the generator minimises E[log(1 − D(G(z)))], whose gradient vanishes while D wins."""
-
-    probabilities = True
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         return -softplus(fake).mean()

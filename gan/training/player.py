@@ -119,13 +119,19 @@ class Player:
 class Critic(Player):
     """The discriminator: what it says of real pictures and fakes serves its own move and the generator's."""
 
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        """As a Player's."""
+        super().__init__(*arguments, **more)
+        self._apart = mixes_rows(self.network)
+        self._flat = self._chain is not None and self._chain.piecewise_linear
+
     def judge(self, real: Tensor, fakes: Tensor, labels: Tensor | None, wanted: bool) -> tuple[Tensor, Tensor, Reply]:
         """Logits of real pictures and of as many fakes, both with these labels, and the way back.
 
         The way back takes both losses' slopes and makes the optimizer's step; if `wanted` it returns the gradient of
         the generator's loss by the fakes, as the discriminator was before its step.
         """
-        if mixes_rows(self.network):
+        if self._apart:
             return self._judge_apart(real, fakes, labels, wanted)
         both = None if labels is None else labels.repeat(2)
         logits, back = self.forward(fakes, both, before=real, wanted=wanted)
@@ -154,7 +160,7 @@ class Critic(Player):
     ) -> tuple[Tensor, Sequence[Tensor | None]]:
         """The penalty of that name on pictures that were judged last, half 0: the real ones, 1: the fakes; and its
         gradients by the parameters."""
-        if self._chain is not None and self._chain.piecewise_linear and labels is None:
+        if self._chain is not None and self._flat and labels is None:
             return self._chain.flatness(self._tape, slice(half * len(pictures), (half + 1) * len(pictures)))
         return self.penalty(zero_centred(lambda x: self.answer(x, labels), pictures))
 

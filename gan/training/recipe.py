@@ -91,7 +91,7 @@ def check_translation(model: ModelSettings, recipe: Recipe) -> None:
         )
 
 
-def check(model: ModelSettings, recipe: Recipe, classes: int, batch_size: int) -> None:
+def check(model: ModelSettings, recipe: Recipe, classes: int) -> None:
     """Raise UserError where parts of a system do not go together. classes: of the data, 0 if it has no labels."""
     if model.conditional and classes < 2:
         raise UserError(
@@ -101,10 +101,6 @@ def check(model: ModelSettings, recipe: Recipe, classes: int, batch_size: int) -
         raise UserError(
             "model.packing: pictures of different classes cannot be packed; set it to 1, or model.conditional to false"
         )
-    together = model.packing * (4 if model.architecture == "stylegan" else 1)
-    if batch_size % together:
-        reason = "groups of 4 pictures that stylegan compares" if model.architecture == "stylegan" else "packs"
-        raise UserError(f"train.batch_size: {batch_size} is not a multiple of {together}, as {reason} need; change it")
     if (recipe.r1 or recipe.r2) and model.architecture == "dcgan" and model.discriminator_norm == "batch":
         raise UserError(
             "model.discriminator_norm: with BatchNorm a picture's logit depends on the others of its batch, so "

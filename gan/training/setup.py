@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from gan.data.prepared import Batches, Prepared, scaled
+from gan.data.prepared import Batches, Prepared, scaled, spread
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
 from gan.training.games import PREVIEW_PICTURES, Game, NoiseToImage
@@ -63,6 +63,5 @@ def _game(
         raise UserError(
             "data.target: model.architecture cyclegan translates to a second set of pictures; name it, such as digits"
         )
-    # Some data sets are sorted by class: pictures from all over it.
-    rows = torch.linspace(0, len(prepared.train.images) - 1, PREVIEW_PICTURES).long()
-    return ImageToImage(model, train, prepared.shape, device, examples=scaled(prepared.train.images[rows]), **more)
+    examples = scaled(spread(prepared.train.images, PREVIEW_PICTURES))
+    return ImageToImage(model, train, prepared.shape, device, examples=examples, **more)

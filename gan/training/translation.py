@@ -1,6 +1,5 @@
 """The game of two translators against two discriminators: CycleGAN."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from gan.networks.mlp import PictureShape
 from gan.networks.settings import ModelSettings
 from gan.networks.summary import describe
 from gan.training.averaging import Average
+from gan.training.games import Played
 from gan.training.losses import LOSSES
 from gan.training.player import Player
 from gan.training.recipe import recipe_of, settled
@@ -23,7 +23,7 @@ from gan.training.team import ALONE, Team
 POOL = 50  # past translations that the discriminators are shown
 
 
-class ImageToImage:
+class ImageToImage(Played):
     """Pictures of one set are translated to another and back, without pairs (Zhu et al. 2017, CycleGAN, equation 3).
 
     Each translator is to deceive a discriminator of the set that it translates to; there and back again is to give the
@@ -53,7 +53,8 @@ class ImageToImage:
             torch.manual_seed(train.seed)
             translators, critics = build_generator(self.model, shape), build_discriminator(self.model, shape)
         assert isinstance(translators, Translators) and isinstance(critics, Critics)
-        self.translators, self.critics = translators.to(device), critics.to(device)
+        self.generator = self.translators = translators.to(device)
+        self.discriminator = self.critics = critics.to(device)
         more: dict[str, Any] = {"team": team, "bfloat16": precision == "bfloat16"}
         self._generator = Player(self.translators, self.recipe.lr, self.recipe.betas, **more)
         self._critic = Player(self.critics, self.recipe.discriminator_lr, self.recipe.betas, **more)
@@ -69,19 +70,20 @@ class ImageToImage:
         a, b = batch.images, batch.target
         assert b is not None
         share = len(a) / batch.rows
+        with self._critic.mixed(a.device):
+            real = self._judge(a, b)  # serves both moves
         with self._generator.mixed(a.device):
             fake_b, fake_a = self.translators.there(a), self.translators.back(b)
             cycle = _difference(self.translators.back(fake_b), a) + _difference(self.translators.there(fake_a), b)
             same = _difference(self.translators.there(b), b) + _difference(self.translators.back(a), a)
-            with torch.no_grad():
-                real = self._judge(a, b)
-            fooled = [self.loss.generator(*pair) for pair in zip(real, self._judge(fake_a, fake_b), strict=True)]
+            pairs = zip(real, self._judge(fake_a, fake_b), strict=True)
+            fooled = [self.loss.generator(on_real.detach(), on_fake) for on_real, on_fake in pairs]
             adversarial = fooled[0] + fooled[1]
             total = self._scale * adversarial + self._weights[0] * cycle + self._weights[1] * same
         gradients = torch.autograd.grad(total * share, self._generator.parameters)
         old_a, old_b = (self._older(i, _full(fake.detach())) for i, fake in enumerate((fake_a, fake_b)))
         with self._critic.mixed(a.device):
-            real, fake = self._judge(a, b), self._judge(old_a, old_b)
+            fake = self._judge(old_a, old_b)
             losses = [self.loss.discriminator(*pair) for pair in zip(real, fake, strict=True)]
         against = torch.autograd.grad((losses[0] + losses[1]) * share, self._critic.parameters)
         self._generator.move(gradients)
@@ -89,7 +91,7 @@ class ImageToImage:
         if self.average is not None:
             self.average.update()
         answers = [torch.cat([x.flatten() for x in some]).detach() for some in (real, fake)]
-        means = [(x.sigmoid() if self.loss.probabilities else x).mean() for x in answers]
+        means = [(x.sigmoid() if self.recipe.probabilities else x).mean() for x in answers]
         values = [adversarial.detach() / 2, (losses[0] + losses[1]).detach() / 2, *means, cycle.detach(), same.detach()]
         return self.team.add(torch.stack(values) * share)
 
@@ -112,20 +114,10 @@ class ImageToImage:
         pool[places] = fakes[swapped]
         return shown
 
-    def anneal(self, rate: float) -> None:
-        self._generator.optimizer.rate = self._critic.optimizer.rate = rate
-
     @torch.no_grad()
     def preview(self) -> Tensor:
         translated: Tensor = self._sampler()(self._examples)
         return translated
-
-    def snapshot(self) -> nn.Module:
-        return copy.deepcopy(self._sampler()).eval()
-
-    def networks(self) -> dict[str, nn.Module]:
-        networks = {"generator": self._sampler(), "generator_raw": self.translators, "discriminator": self.critics}
-        return {name: network.eval() for name, network in networks.items()}
 
     def description(self) -> str:
         pictures = self._examples[:1].expand(64, -1, -1, -1)
@@ -137,18 +129,10 @@ class ImageToImage:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            "players": [self._generator.state_dict(), self._critic.state_dict()],
-            "average": None if self.average is None else self.average.state_dict(),
-            "random": self._random.get_state(),
-            "pools": self._pools,
-        }
+        return super().state_dict() | {"random": self._random.get_state(), "pools": self._pools}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        for player, one in zip((self._generator, self._critic), state["players"], strict=True):
-            player.load_state_dict(one)
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
+        super().load_state_dict(state)
         self._random.set_state(state["random"].cpu())
         self._pools = [pool.to(self._examples.device) for pool in state["pools"]]
 

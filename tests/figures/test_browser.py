@@ -1,7 +1,6 @@
 """The report in a real browser. Skipped, with a line that says so, where no Chromium is installed."""
 
 import io
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +9,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from gan.figures.comparison import Experiment, comparison_figure, differences, write_comparison
-from tests.conftest import Project
+from tests.conftest import CHROMIUM, Project
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: the page is not tried in a browser")
 
 
