@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from gan.evaluation.summary import MEANINGS
+from gan.figures.closing import closing
 from gan.figures.curves import report_curves
 from gan.figures.film import film_frames
 from gan.figures.page import Page, write_card, write_page
@@ -13,19 +14,19 @@ from gan.files import read_about, read_json
 from gan.networks.settings import ModelSettings
 from gan.training.recipe import recipe_of
 from gan.training.settings import TrainSettings
-from stages import run
+from stages import run, timing
 from stages.params import section
 from stages.sections import result_parameters
 
-REPORTS, OUT = Path("reports"), Path("reports/index.html")
+REPORTS, OUT, CARD = Path("reports"), Path("reports/index.html"), Path("models/README.md")
 STAGES = ("download", "prepare", "classifier", "train", "sample", "evaluate", "animate")
 
 
 def main() -> None:
     pictures = {name: REPORTS / f"{name}.png" for name in ("samples", "grid", "interpolation", "reals", "neighbours")}
-    evaluation = read_json(REPORTS / "evaluation_details.json")
+    evaluation, train = read_json(REPORTS / "evaluation_details.json"), section("train", TrainSettings)
     about, model = read_about(Path("data/prepared.safetensors")), section("model", ModelSettings)
-    recipe = recipe_of(model, section("train", TrainSettings), max(about["shape"][1:]))
+    recipe = recipe_of(model, train, max(about["shape"][1:]))
     page = Page(
         title=section("report", ReportSettings).title,
         about=about,
@@ -45,14 +46,9 @@ def main() -> None:
         versions={"Python": platform.python_version()} | {p: version(p) for p in ("torch", "dvc", "safetensors")},
     )
     write_page(page, OUT)
-    write_card(page, Path("models/README.md"))
-    print(f"report: open {OUT} in a browser")
-
-
-def timing(name: str, key: str) -> float | None:
-    """A figure from reports/timings/, or None where the stage has not run in this folder."""
-    path = REPORTS / f"timings/{name}.json"
-    return float(read_json(path)[key]) if path.exists() else None
+    write_card(page, CARD)
+    places = {OUT: "everything on one page", page.pictures["gif"]: "the film of it", CARD: "how to use the model"}
+    print(closing("report", evaluation["verdict"], page.seconds, page.rate, places))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from gan.evaluation.summary import Figures, Summary, best_of, short
 from gan.evaluation.verdict import verdict
@@ -48,12 +49,14 @@ def evaluate(
     obedience: figures of gan.evaluation.obedience.
     """
     prepared, obedience = yardstick.prepared, obedience or {}
-    summary = Summary.of([yardstick.measure(images) for images in sets], yardstick.control)
+    shown: dict[str, Any] = {"disable": None, "leave": False}  # disable=None: quiet where there is no terminal
+    judged = [yardstick.measure(images) for images in tqdm(sets, "samples", **shown)]
+    summary = Summary.of(judged, yardstick.control)
     ratio = yardstick.ratio(summary.means["frechet"])
     memory = yardstick.memorisation(sets[0])
     track = [
         {"epoch": epoch, **{name: short(value) for name, value in yardstick.glance(images).items()}}
-        for epoch, images in snapshots
+        for epoch, images in tqdm(snapshots, "snapshots", **shown)
     ]
     names = prepared.about["classes"]
     lines = verdict(summary, ratio, memory, track, len(names), obedience=obedience)

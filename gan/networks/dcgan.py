@@ -131,7 +131,7 @@ class Discriminator(nn.Module):
         self.embedding = ClassEmbedding(classes, features) if classes else None
         self.minibatch = MinibatchDiscrimination(features) if minibatch else None
         self.last = nn.Linear(features + (self.minibatch.kernels if self.minibatch else 0), 1)
-        initialise(self)
+        initialise(self, None if norm else slope)
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
         features = self.trunk(pictures.contiguous(memory_format=torch.channels_last))

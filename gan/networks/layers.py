@@ -86,11 +86,19 @@ class ClassEmbedding(nn.Module):
         return one_hot(labels, len(self.weight)).to(self.weight.dtype) @ self.weight
 
 
-def initialise(network: nn.Module) -> None:
-    """Give the first weights of DCGAN and CycleGAN: N(0, 0.02), those of BatchNorm N(1, 0.02)."""
+def initialise(network: nn.Module, unnormed: float | None = None) -> None:
+    """Give the first weights of DCGAN and CycleGAN: N(0, 0.02), those of BatchNorm N(1, 0.02).
+
+    unnormed: slope of the LeakyReLUs of a network without normalisation. There such weights would make every layer's
+    output smaller than its input, and the first gradients vanish; its convolutions get those of He et al. 2015
+    (https://arxiv.org/abs/1502.01852, equation 15), which keep the size.
+    """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(module.weight, 0, DEVIATION)
+            if unnormed is not None and isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, unnormed)
+            else:
+                nn.init.normal_(module.weight, 0, DEVIATION)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d) and module.affine:
