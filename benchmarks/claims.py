@@ -1,0 +1,118 @@
+"""What systems are said to do, looked at in a training: on the digits that `dvc repro prepare classifier` made.
+
+    python -m benchmarks.claims [saturating] [ttur] [wgan-gp] [--epochs N] [--seeds N]
+
+saturating: D's answers to fakes early on, and the push on the generator that follows from them (|∂L_G/∂logit|: as large
+as the answer with the minimax loss, 1 minus it with the non-saturating one). ttur: the course of the Fréchet distance
+with one rate for both players and with two. wgan-gp: the critic's estimate beside the Fréchet distance, and how far
+they go together (Spearman's rank correlation).
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from scipy.stats import spearmanr  # type: ignore[import-untyped]
+
+from gan.data.prepared import Prepared
+from gan.evaluation.judge import make_judge
+from gan.evaluation.yardstick import Yardstick
+from gan.networks.settings import ModelSettings
+from gan.sampling import draw, draw_latents
+from gan.training.history import History
+from gan.training.settings import TrainSettings
+from gan.training.setup import set_up
+
+SAMPLES, LOOKS = 2000, 10
+EARLY = (50, 100, 200, 400, 800)  # iterations
+
+
+def course(
+    settings: TrainSettings, prepared: Prepared, looks: set[int], yardstick: Yardstick
+) -> Iterator[tuple[int, dict[str, float], float]]:
+    """At iterations `looks` of a training: the iteration, means since the last look, the Fréchet ratio."""
+    game, batches = set_up(ModelSettings(), settings, (prepared, None), torch.device("cpu"))
+    history, latents = History(game.scalars, 1, len(batches)), draw_latents(SAMPLES, ModelSettings().latent_dim, 1000)
+    for epoch in range(settings.epochs):
+        for batch in batches.epoch(epoch):
+            history.add(game.step(batch))
+            if history.step in looks:
+                means = torch.tensor(history.rows).mean(0).tolist()[2:]
+                history.rows.clear()
+                ratio = yardstick.glance(torch.from_numpy(draw(game.snapshot(), latents)))["frechet_ratio"]
+                yield history.step, dict(zip(history.names, means, strict=True)), ratio
+
+
+def evenly(settings: TrainSettings, prepared: Prepared) -> set[int]:
+    """`LOOKS` iterations from the first tenth of a training to its end."""
+    total = settings.epochs * -(-len(prepared.train.images) // settings.batch_size)
+    return {total * (i + 1) // LOOKS for i in range(LOOKS)}
+
+
+def saturating(prepared: Prepared, yardstick: Yardstick, seeds: int, epochs: int) -> None:
+    """Print how weakly the minimax loss pushes while D wins."""
+    print(
+        "| loss | seed | " + " | ".join(f"iteration {step}" for step in EARLY) + " |\n|---|---|" + "---|" * len(EARLY)
+    )
+    for loss in ("saturating", "non-saturating"):
+        for seed in range(seeds):
+            settings = TrainSettings.parse("train", {"loss": loss, "seed": seed, "epochs": epochs})
+            answers = [means["d_fake"] for _, means, _ in course(settings, prepared, set(EARLY), yardstick)]
+            pushes = [answer if loss == "saturating" else 1 - answer for answer in answers]
+            cells = [f"D {answer:.3f}, push {push:.3f}" for answer, push in zip(answers, pushes, strict=True)]
+            print(f"| {loss} | {seed} | {' | '.join(cells)} |", flush=True)
+
+
+def ttur(prepared: Prepared, yardstick: Yardstick, seeds: int, epochs: int) -> None:
+    """Print what the Fréchet distance does with one rate and with two."""
+    print("| rates of G and D | seed | best | last | worst after the best |\n|---|---|---|---|---|")
+    for rates in ((1e-4, 1e-4), (3e-4, 3e-4), (1e-4, 3e-4)):
+        for seed in range(seeds):
+            given = {"lr": rates[0], "discriminator_lr": rates[1], "betas": [0, 0.9], "loss": "hinge"}
+            settings = TrainSettings.parse("train", {**given, "seed": seed, "epochs": epochs})
+            found = [ratio for *_, ratio in course(settings, prepared, evenly(settings, prepared), yardstick)]
+            worst = max(found[found.index(min(found)) :])
+            cells = (f"{rates[0]:g}, {rates[1]:g}", seed, *(f"{value:.0f}" for value in (min(found), found[-1], worst)))
+            print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+def wgan_gp(prepared: Prepared, yardstick: Yardstick, seeds: int, epochs: int) -> None:
+    """Print the critic's estimate along a training, beside the Fréchet distance."""
+    for seed in range(seeds):
+        settings = TrainSettings.parse("train", {"loss": "wgan-gp", "seed": seed, "epochs": epochs})
+        rows = list(course(settings, prepared, evenly(settings, prepared), yardstick))
+        print(
+            f"| seed {seed} | "
+            + " | ".join(f"iteration {step}" for step, *_ in rows)
+            + " |\n|---|"
+            + "---|" * len(rows)
+        )
+        estimates, ratios = [-means["discriminator_loss"] for _, means, _ in rows], [ratio for *_, ratio in rows]
+        print(f"| estimate | {' | '.join(f'{value:.2f}' for value in estimates)} |")
+        print(f"| Fréchet ÷ real | {' | '.join(f'{value:.0f}' for value in ratios)} |")
+        print(f"rank correlation {spearmanr(estimates, ratios).statistic:.2f}\n", flush=True)
+
+
+# each claim, and after how many epochs it is to be seen
+CLAIMS = {"saturating": (saturating, 13), "ttur": (ttur, 40), "wgan-gp": (wgan_gp, 40)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("claims", nargs="*", choices=list(CLAIMS), default=list(CLAIMS))
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--seeds", type=int, default=2)
+    args = parser.parse_args()
+    prepared = Prepared.load(Path("data/prepared.safetensors"))
+    yardstick = Yardstick(
+        make_judge(Path("models/classifier.safetensors"), "auto", torch.device("cpu")), prepared, SAMPLES
+    )
+    for name in args.claims:
+        claim, epochs = CLAIMS[name]
+        print(f"\n{name}, {prepared.about['dataset']['title']}, {args.epochs or epochs} epochs")
+        claim(prepared, yardstick, args.seeds, args.epochs or epochs)
+
+
+if __name__ == "__main__":
+    main()
