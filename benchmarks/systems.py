@@ -1,15 +1,18 @@
 """What each system comes to on a full data set, judged as the pipeline judges.
 
-    python -m benchmarks.systems [--mnist FOLDER] [--stacked] [--epochs N] [--systems dcgan stylegan]
+    python -m benchmarks.systems [--mnist FOLDER] [--stacked] [--epochs N] [--systems dcgan stylegan] [-S NAME=VALUE]
 
-trains systems of stages/systems.py on MNIST (or, --stacked, on stacks of three of its digits) and prints for each the
-Fréchet distance as a multiple of that of real pictures, coverage, the classes (or modes) covered and the KL divergence
-of their shares from the training split's; for conditional ones GAN-test and GAN-train; and the seconds of the training.
+trains systems of stages/systems.py on MNIST or, --stacked, on stacks of three of its digits; -S changes a parameter in
+all of them. Prints for each the Fréchet distance as a multiple of that of real pictures, coverage, the classes (or
+modes) covered and the KL divergence of their shares from the training split's; for conditional ones GAN-test and
+GAN-train; and the seconds of the training.
 """
 
 import argparse
+import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -23,24 +26,29 @@ from gan.evaluation.settings import EvaluateSettings
 from gan.evaluation.yardstick import Yardstick
 from gan.networks.build import save_network
 from gan.networks.settings import ModelSettings
+from gan.settings import UserError
 from gan.training.settings import TrainSettings
 from stages.systems import SYSTEMS
 
 
-def settings_of(name: str) -> tuple[ModelSettings, TrainSettings]:
-    """The settings of a system."""
+def settings_of(name: str, changes: Iterable[str] = ()) -> tuple[ModelSettings, TrainSettings]:
+    """The settings of a system, with changes written NAME=VALUE; raises UserError where they are not allowed."""
     given: dict[str, dict[str, object]] = {"model": {}, "train": {}}
-    for parameter, value in SYSTEMS[name].items():
-        section, key = parameter.split(".")
+    switches = [*SYSTEMS[name].items(), *(change.partition("=")[::2] for change in changes)]
+    for parameter, value in switches:
+        section, _, key = parameter.partition(".")
+        if section not in given:
+            raise UserError(f"{parameter}={value}: no such setting; it should be model.NAME=VALUE or train.NAME=VALUE")
         given[section][key] = yaml.safe_load(value)
     return ModelSettings.parse("model", given["model"]), TrainSettings.parse("train", given["train"])
 
 
-def row(name: str, prepared: Prepared, yardstick: Yardstick, epochs: int) -> list[str]:
+def row(
+    name: str, model: ModelSettings, settings: TrainSettings, prepared: Prepared, yardstick: Yardstick
+) -> list[str]:
     """The cells of a system in the table."""
-    model, settings = settings_of(name)
     start = time.perf_counter()
-    game = trained(prepared, settings.model_copy(update={"epochs": epochs}), model)
+    game = trained(prepared, settings, model)
     seconds, count = time.perf_counter() - start, EvaluateSettings().count(len(prepared.about["classes"]))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "generator.safetensors")
@@ -61,18 +69,26 @@ def main() -> None:
     parser.add_argument("--stacked", action="store_true")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS))
+    parser.add_argument(
+        "-S", dest="changes", action="append", default=[], metavar="NAME=VALUE", help="of model or train"
+    )
     args = parser.parse_args()
+    try:
+        chosen = {name: settings_of(name, [*args.changes, f"train.epochs={args.epochs}"]) for name in args.systems}
+    except UserError as error:
+        sys.exit(f"systems: {error}")
     prepared = full_mnist(args.mnist, stacked=args.stacked)
     count = EvaluateSettings().count(len(prepared.about["classes"]))
     yardstick = Yardstick(judge_of(full_mnist(args.mnist), prepared.about["stacked"]), prepared, count)
     real = yardstick.control
-    print(f"{prepared.about['dataset']['title']}, {args.epochs} epochs; {yardstick.judge.name}; {count:,} samples")
+    title = ", ".join([prepared.about["dataset"]["title"], f"{args.epochs} epochs", *args.changes])
+    print(f"{title}; {yardstick.judge.name}; {count:,} samples")
     head = ["system", "Fréchet ÷ real", "coverage", "classes", "KL", "GAN-test", "GAN-train", "seconds"]
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
     covered = f"{real['classes_covered']:.0f}"
     print(f"| real training pictures | 1 | {real['coverage']:.3f} | {covered} | {real['class_kl']:.4f} | | | |")
-    for name in args.systems:
-        print(f"| {' | '.join(row(name, prepared, yardstick, args.epochs))} |", flush=True)
+    for name, settings in chosen.items():
+        print(f"| {' | '.join(row(name, *settings, prepared, yardstick))} |", flush=True)
 
 
 if __name__ == "__main__":

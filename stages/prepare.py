@@ -28,11 +28,11 @@ def main() -> None:
         if prepared.shape[0] == 1 and target.stacked > 1:
             raise UserError("data.target: stacks of digits have three channels; set prepare.channels to 3")
         alike = settings.model_copy(update={"channels": prepared.shape[0]})
-        prepare_one(target, alike, TARGET / OUT.name)
+        prepare_one(target, alike, TARGET / OUT.name, settings.target_border)
 
 
-def prepare_one(decoded: Decoded, settings: PrepareSettings, out: Path) -> Prepared:
-    for line in prepare(decoded, settings, out):
+def prepare_one(decoded: Decoded, settings: PrepareSettings, out: Path, border: float = 0) -> Prepared:
+    for line in prepare(decoded, settings, out, border):
         print(f"prepare: left out, cannot be read: {line}", file=sys.stderr)
     prepared = Prepared.load(out)
     about = prepared.about

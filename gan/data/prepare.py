@@ -23,8 +23,10 @@ Labelled = tuple[NDArray[np.uint8], NDArray[np.int64]]  # pictures [N, C, H, W],
 LEAST_STACKS = {"train": 26_000, "test": 10_000}
 
 
-def prepare(decoded: Decoded, settings: PrepareSettings, out: Path) -> list[str]:
+def prepare(decoded: Decoded, settings: PrepareSettings, out: Path, border: float = 0) -> list[str]:
     """Write the prepared file `out`; returns a line for each picture that could not be read.
+
+    border: of black, added to each side of a picture, as a share of its shorter side.
 
     The file holds `train.images` and `test.images`, uint8 [N, C, H, W], and `train.labels` and `test.labels`,
     int64 [N] (-1 where there are none), and describes itself: `stacked` is how many digits each picture is a stack of,
@@ -40,7 +42,7 @@ def prepare(decoded: Decoded, settings: PrepareSettings, out: Path) -> list[str]
     unreadable: list[str] = []
     parts: dict[str, Labelled] = {}
     for name, part in decoded.parts.items():
-        images, readable, problems = _converted(part, (shape[0] // decoded.stacked, *shape[1:]))
+        images, readable, problems = _converted(part, (shape[0] // decoded.stacked, *shape[1:]), border)
         unreadable += problems
         parts[name] = images[readable], part.labels[readable]
         if len(part) and not readable.any():
@@ -68,7 +70,9 @@ def prepare(decoded: Decoded, settings: PrepareSettings, out: Path) -> list[str]
     return unreadable
 
 
-def _converted(part: Part, shape: tuple[int, int, int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_], list[str]]:
+def _converted(
+    part: Part, shape: tuple[int, int, int], border: float
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], list[str]]:
     """All pictures of a part, uint8 [N, C, H, W]; which of them could be read; and the problems of the others."""
     channels, height, width = shape
     images = np.empty((len(part), *shape), np.uint8)
@@ -80,6 +84,7 @@ def _converted(part: Part, shape: tuple[int, int, int]) -> tuple[NDArray[np.uint
         try:
             source = part.pictures[i]
             image = open_picture(source, mode) if isinstance(source, Path) else Image.fromarray(source).convert(mode)
+            image = ImageOps.expand(image, round(border * min(image.size)))
             # Pillow's resize filters at the source's scale, so shrinking does not alias.
             fitted = np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS))
         except Exception as error:  # whatever a damaged file makes Pillow's decoders raise, the others are wanted

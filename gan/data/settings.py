@@ -56,6 +56,13 @@ class PrepareSettings(Settings):
         0.2, gt=0, lt=1, description="share kept for testing, where the data set has no test split of its own"
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of that split, and of what is stacked")
+    target_border: Number = Field(
+        0,
+        ge=0,
+        le=1,
+        description="cyclegan: black border added to each side of the target's pictures, as a share of their shorter "
+        "side, so that both sets are framed alike; of digits to mnist 0.25",
+    )
 
     def shape(self, own_channels: int) -> tuple[int, int, int]:
         """Channels, height, width of the pictures of a data set that has `own_channels`, 1 or 3."""

@@ -118,6 +118,14 @@ def test_channels_are_those_of_the_data_set_unless_set(channels: Any, own: int, 
     assert Prepared.load(tmp_path / "p.safetensors").shape == (own if channels == "auto" else channels, 4, 4)
 
 
+def test_a_border_frames_every_picture(tmp_path: Path) -> None:
+    white = np.full((6, 8, 8), 255, np.uint8)
+    prepare(decoded(white), PrepareSettings(image_size=12), tmp_path / "out", 0.25)
+    pictures = Prepared.load(tmp_path / "out").train.images
+    assert (pictures[:, :, 2:10, 2:10] == 255).all()
+    assert pictures.sum() == pictures[:, :, 2:10, 2:10].sum()
+
+
 def test_pictures_of_the_right_size_are_kept_bit_for_bit(tmp_path: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (10, 6, 7), np.uint8)
     prepare(decoded(pictures), PrepareSettings(image_size=[6, 7], test_fraction=0.3), tmp_path / "p.safetensors")
