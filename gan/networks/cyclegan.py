@@ -11,6 +11,8 @@ from gan.networks.mlp import PictureShape
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
 
+SMALL = 32  # pixels a side, below which a discriminator looks at smaller patches
+
 
 def check(shape: PictureShape) -> None:
     """Raise UserError if these networks cannot translate pictures of this shape."""
@@ -50,7 +52,7 @@ class Critics(nn.Module):
 
     def __init__(self, shape: PictureShape, base: int, slope: float) -> None:
         super().__init__()
-        self.source, self.target = (patches(shape[0], base, slope) for _ in range(2))
+        self.source, self.target = (patches(shape, base, slope) for _ in range(2))
         initialise(self)
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -69,16 +71,19 @@ def translator(channels: int, base: int, blocks: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(base, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh())
 
 
-def patches(channels: int, base: int, slope: float) -> nn.Sequential:
-    """PatchGAN: two convolutions that halve the size and one more; each logit sees a patch of 22 pixels a side."""
-    return nn.Sequential(
-        nn.Conv2d(channels, base, 4, 2, 1),
-        nn.LeakyReLU(slope),
-        nn.Conv2d(base, 2 * base, 4, 2, 1),
-        nn.InstanceNorm2d(2 * base),
-        nn.LeakyReLU(slope),
-        nn.Conv2d(2 * base, 1, 4, 1, 1),
-    )
+def patches(shape: PictureShape, base: int, slope: float) -> nn.Sequential:
+    """PatchGAN: each logit sees a patch of 22 pixels a side, in pictures of less than 32 one of 10.
+
+    A discriminator that sees a small picture as a whole asks for what the target's pictures show, not for how they are
+    drawn, and translators that give it that exchange a seven for a three.
+    """
+    channels, *sides = shape
+    layers: list[nn.Module] = [nn.Conv2d(channels, base, 4, 2, 1), nn.LeakyReLU(slope)]
+    strides = (1,) if min(sides) < SMALL else (2, 1)
+    for i, stride in enumerate(strides):
+        maps = base * 2**i
+        layers += [nn.Conv2d(maps, 2 * maps, 4, stride, 1), nn.InstanceNorm2d(2 * maps), nn.LeakyReLU(slope)]
+    return nn.Sequential(*layers, nn.Conv2d(base * 2 ** len(strides), 1, 1))
 
 
 class Residual(nn.Module):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import conv2d
 
-from gan.networks import dcgan, stylegan
+from gan.networks import cyclegan, dcgan, stylegan
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.dcgan import maps_of
 from gan.networks.layers import ClassBatchNorm
@@ -79,6 +79,17 @@ def test_dcgans_first_weights_and_norms_are_the_papers() -> None:
     first = kinds.index(nn.Conv2d)
     assert kinds[first + 1] is nn.LeakyReLU  # no norm on the first layer
     assert kinds.count(nn.BatchNorm2d) == kinds.count(nn.Conv2d) - 1
+
+
+@pytest.mark.parametrize(("side", "patch"), [(28, 10), (32, 22), (64, 22)])
+def test_a_logit_of_cyclegan_is_of_a_patch(side: int, patch: int) -> None:
+    critic = cyclegan.patches((1, side, side), 4, 0.2)
+    local = nn.Sequential(*(layer for layer in critic if not isinstance(layer, nn.InstanceNorm2d)))  # it sees them all
+    pictures = torch.randn(1, 1, side, side, requires_grad=True)
+    logits = local(pictures)
+    (gradient,) = torch.autograd.grad(logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2], pictures)
+    rows, columns = gradient[0, 0].nonzero().unbind(1)
+    assert int(rows.max() - rows.min()) + 1 == int(columns.max() - columns.min()) + 1 == patch
 
 
 @pytest.mark.parametrize("side", [28, 64])
