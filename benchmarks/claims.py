@@ -1,6 +1,6 @@
 """What systems are said to do, looked at in a training: on the digits that `dvc repro prepare classifier` made.
 
-    python -m benchmarks.claims [saturating] [ttur] [wgan-gp] [--epochs N] [--seeds N]
+    python -m benchmarks.claims [--claims saturating ttur wgan-gp] [--epochs N] [--seeds N]
 
 saturating: D's answers to fakes early on, and the push on the generator that follows from them (|∂L_G/∂logit|: as large
 as the answer with the minimax loss, 1 minus it with the non-saturating one). ttur: the course of the Fréchet distance
@@ -53,7 +53,10 @@ def evenly(settings: TrainSettings, prepared: Prepared) -> set[int]:
 def saturating(prepared: Prepared, yardstick: Yardstick, seeds: int, epochs: int) -> None:
     """Print how weakly the minimax loss pushes while D wins."""
     print(
-        "| loss | seed | " + " | ".join(f"iteration {step}" for step in EARLY) + " |\n|---|---|" + "---|" * len(EARLY)
+        "| loss | seed | "
+        + " | ".join(f"up to iteration {step}" for step in EARLY)
+        + " |\n|---|---|"
+        + "---|" * len(EARLY)
     )
     for loss in ("saturating", "non-saturating"):
         for seed in range(seeds):
@@ -84,7 +87,7 @@ def wgan_gp(prepared: Prepared, yardstick: Yardstick, seeds: int, epochs: int) -
         rows = list(course(settings, prepared, evenly(settings, prepared), yardstick))
         print(
             f"| seed {seed} | "
-            + " | ".join(f"iteration {step}" for step, *_ in rows)
+            + " | ".join(f"up to iteration {step}" for step, *_ in rows)
             + " |\n|---|"
             + "---|" * len(rows)
         )
@@ -100,7 +103,7 @@ CLAIMS = {"saturating": (saturating, 13), "ttur": (ttur, 40), "wgan-gp": (wgan_g
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("claims", nargs="*", choices=list(CLAIMS), default=list(CLAIMS))
+    parser.add_argument("--claims", nargs="+", choices=list(CLAIMS), default=list(CLAIMS))
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seeds", type=int, default=2)
     args = parser.parse_args()

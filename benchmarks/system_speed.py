@@ -2,7 +2,8 @@
 
     python -m benchmarks.system_speed [--systems dcgan stylegan] [--rounds 5]
 
-Batches of 64 random 28×28 pictures; both from the same weights, in turns, as in benchmarks.training_speed.
+Batches of random 28×28 pictures, 64 but for dcgan-r1's 32; both from the same weights, in turns, as in
+benchmarks.training_speed.
 """
 
 import argparse

@@ -74,8 +74,8 @@ def main() -> None:
     )
     args = parser.parse_args()
     try:
-        chosen = {name: settings_of(name, [*args.changes, f"train.epochs={args.epochs}"]) for name in args.systems}
-    except UserError as error:
+        chosen = {name: settings_of(name, [f"train.epochs={args.epochs}", *args.changes]) for name in args.systems}
+    except (UserError, yaml.YAMLError) as error:
         sys.exit(f"systems: {error}")
     prepared = full_mnist(args.mnist, stacked=args.stacked)
     count = EvaluateSettings().count(len(prepared.about["classes"]))

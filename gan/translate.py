@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 
-from gan.data.decode import open_picture
+from gan.data.decode import fitted, open_picture
 from gan.data.download import SUFFIXES
 from gan.figures.grids import grid, save_png
 from gan.networks.build import load_network
@@ -41,8 +40,8 @@ def translate(model: Path, pictures: Path, out: Path, *, back: bool = False, dev
             picture = open_picture(path, "RGB" if channels == 3 else "L")
         except Exception as error:  # whatever a damaged file makes Pillow's decoders raise
             raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-        fitted = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
-        rows.append(np.asarray(fitted).reshape(height, width, channels).transpose(2, 0, 1))
+        inside = np.asarray(fitted(picture, height, width, about.get("target_border", 0) if back else 0))
+        rows.append(inside.reshape(height, width, channels).transpose(2, 0, 1))
     made = translated(network.back if back else network.there, torch.from_numpy(np.stack(rows)), device).numpy()
     stems = Counter(path.stem for path in paths)
     for path, translation in zip(paths, made, strict=True):

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from gan.files import read_json, write_json
+from gan.files import write_json
 from gan.settings import UserError
 
 # DVC sets DVC_ROOT to the repository, also for stages that run in its temporary copies of it:
 # the place for what outlives a run, and what the user's relative paths start from.
 HOME = Path(os.environ.get("DVC_ROOT", Path.cwd()))
-TIMINGS = Path("reports/timings")
 
 
 def run(stage: Callable[[], None]) -> NoReturn:
@@ -34,12 +33,6 @@ def run(stage: Callable[[], None]) -> NoReturn:
         sys.exit(0)
     seconds = time.perf_counter() - start
     # Seconds differ from run to run, so they must not be among the files that DVC compares.
-    write_json(TIMINGS / f"{name}.json", {"seconds": round(seconds, 2)})
+    write_json(Path(f"reports/timings/{name}.json"), {"seconds": round(seconds, 2)})
     print(f"{name}: {seconds:.1f} s", flush=True)
     sys.exit(0)
-
-
-def timing(name: str, key: str) -> float | None:
-    """A figure from the timings, or None where the stage has not run in this folder."""
-    path = TIMINGS / f"{name}.json"
-    return float(read_json(path)[key]) if path.exists() else None

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from tqdm import tqdm
+
 from gan.data.prepared import Prepared
 from gan.evaluation.evaluate import evaluate
 from gan.evaluation.judge import make_judge
@@ -29,8 +31,7 @@ def main() -> None:
     final, count = MODELS / f"{FILES[settings.weights]}.safetensors", settings.count(len(prepared.about["classes"]))
     seeds = range(settings.seed, settings.seed + settings.repeats)
     sets = [samples_of(final, prepared, count, seed, runtime.device)[1] for seed in seeds]
-    obedience: Figures = {}
-    model, yardstick = read_about(final)["model"], None
+    model, obedience, yardstick = read_about(final)["model"], Figures(), None
     if model["architecture"] == "cyclegan":  # translations are judged as pictures of the target
         target = Prepared.load(Path("data/target/prepared.safetensors"))
         judges = judge, make_judge(MODELS / "extras/target_classifier.safetensors", settings.features, device)
@@ -38,8 +39,8 @@ def main() -> None:
         obedience = translation_figures(final, judges, sets, (prepared, target), runtime.device)
     elif model["conditional"]:
         obedience = conditional_figures(judge, sets, prepared, device)
-    paths = sorted((MODELS / "snapshots").glob("*.safetensors"))
-    snapshots = (samples_of(path, prepared, count, settings.seed, runtime.device) for path in paths)
+    bar = tqdm(sorted((MODELS / "snapshots").glob("*.safetensors")), "snapshots", disable=None, leave=False)
+    snapshots = (samples_of(path, prepared, count, settings.seed, runtime.device) for path in bar)
     result = evaluate(
         yardstick or Yardstick(judge, prepared, count),
         [one.images for one in sets],

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from gan.evaluation.summary import MEANINGS
-from gan.figures.closing import closing
+from gan.figures.closing import closing, rate_of, seconds_of
 from gan.figures.curves import report_curves
 from gan.figures.film import film_frames
 from gan.figures.page import Page, write_card, write_page
@@ -14,11 +14,12 @@ from gan.files import read_about, read_json
 from gan.networks.settings import ModelSettings
 from gan.training.recipe import recipe_of
 from gan.training.settings import TrainSettings
-from stages import run, timing
+from stages import run
 from stages.params import section
 from stages.sections import result_parameters
 
 REPORTS, OUT, CARD = Path("reports"), Path("reports/index.html"), Path("models/README.md")
+TIMINGS = REPORTS / "timings"
 STAGES = ("download", "prepare", "classifier", "train", "sample", "evaluate", "animate")
 
 
@@ -41,13 +42,17 @@ def main() -> None:
         recipe=recipe,
         extras={path.stem: path for path in sorted((REPORTS / "extras").glob("*.png"))},
         networks=(REPORTS / "networks.txt").read_text(encoding="utf-8"),
-        seconds={name: seconds for name in STAGES if (seconds := timing(name, "seconds")) is not None},
-        rate=timing("rate", "iterations_per_second"),
+        seconds=seconds_of(TIMINGS, STAGES),
+        rate=rate_of(TIMINGS),
         versions={"Python": platform.python_version()} | {p: version(p) for p in ("torch", "dvc", "safetensors")},
     )
     write_page(page, OUT)
     write_card(page, CARD)
-    places = {OUT: "everything on one page", page.pictures["gif"]: "the film of it", CARD: "how to use the model"}
+    places = {
+        OUT: "everything on one page",
+        page.pictures["gif"]: "the training as a film",
+        CARD: "how to use the model",
+    }
     print(closing("report", evaluation["verdict"], page.seconds, page.rate, places))
 
 

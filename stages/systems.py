@@ -1,9 +1,10 @@
 """The systems that `make compare` trains, and the parameters that make each of them."""
 
+_SMALL_DCGAN = {"model.architecture": "dcgan", "model.base_channels": "32"}
 # What this project found to suit DCGAN better than its authors' settings: many small steps, a discriminator without
 # norm held flat by R1, a learning rate that falls to 0. README, "Systems", has the figures.
-_SMALL_DCGAN = {"model.architecture": "dcgan", "model.base_channels": "32"}
-_R1 = {
+_DCGAN_R1 = {
+    **_SMALL_DCGAN,
     "train.batch_size": "32",
     "train.r1": "0.1",
     "train.penalty_every": "4",
@@ -27,8 +28,8 @@ SYSTEMS: dict[str, dict[str, str]] = {
     "dcgan": _SMALL_DCGAN,
     "dcgan-conditional": {**_SMALL_DCGAN, "model.conditional": "true"},
     "dcgan-relativistic": {**_SMALL_DCGAN, "train.loss": "relativistic"},
-    "dcgan-r1": {**_SMALL_DCGAN, **_R1},
-    "dcgan-r1-conditional": {**_SMALL_DCGAN, **_R1, "model.conditional": "true"},
+    "dcgan-r1": _DCGAN_R1,
+    "dcgan-r1-conditional": {**_DCGAN_R1, "model.conditional": "true"},
     "stylegan": {"model.architecture": "stylegan", "model.base_channels": "16"},
 }
 

@@ -72,6 +72,21 @@ def decode(raw: Path, images: Path) -> Decoded:
     return Decoded(facts, classes, parts)
 
 
+def fitted(image: Image.Image, height: int, width: int, border: float = 0) -> Image.Image:
+    """The picture scaled to cover that size and cropped to the middle.
+
+    border: of black on each side, as a share of the height or width of what is inside it.
+    """
+    inside = [max(1, round(side / (1 + 2 * border))) for side in (width, height)]
+    # Pillow's resize filters at the source's scale, so shrinking does not alias.
+    image = ImageOps.fit(image, (inside[0], inside[1]), Image.Resampling.LANCZOS)
+    if not border:
+        return image
+    framed = Image.new(image.mode, (width, height))
+    framed.paste(image, ((width - inside[0]) // 2, (height - inside[1]) // 2))
+    return framed
+
+
 def open_picture(path: Path, mode: str) -> Image.Image:
     """A picture file, upright, in Pillow's `mode` L or RGB; transparent parts become white; the first frame of many."""
     with Image.open(path) as opened:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from tqdm import tqdm
 
-from gan.data.decode import UNLABELLED, Decoded, Part, open_picture
+from gan.data.decode import UNLABELLED, Decoded, Part, fitted, open_picture
 from gan.data.settings import PrepareSettings
 from gan.files import save_tensors
 from gan.settings import UserError
@@ -26,7 +26,7 @@ LEAST_STACKS = {"train": 26_000, "test": 10_000}
 def prepare(decoded: Decoded, settings: PrepareSettings, out: Path, border: float = 0) -> list[str]:
     """Write the prepared file `out`; returns a line for each picture that could not be read.
 
-    border: of black, added to each side of a picture, as a share of its shorter side.
+    border: of black around each picture: see gan.data.decode.fitted.
 
     The file holds `train.images` and `test.images`, uint8 [N, C, H, W], and `train.labels` and `test.labels`,
     int64 [N] (-1 where there are none), and describes itself: `stacked` is how many digits each picture is a stack of,
@@ -64,6 +64,7 @@ def prepare(decoded: Decoded, settings: PrepareSettings, out: Path, border: floa
         "stacked": decoded.stacked,
         "counts": {name: len(labels) for name, (_, labels) in parts.items()},
         "unreadable": unreadable,
+        "target_border": settings.target_border,  # what brings other pictures to the form that a translator knows
         **digits,
     }
     save_tensors(out, tensors, about)
@@ -84,12 +85,10 @@ def _converted(
         try:
             source = part.pictures[i]
             image = open_picture(source, mode) if isinstance(source, Path) else Image.fromarray(source).convert(mode)
-            image = ImageOps.expand(image, round(border * min(image.size)))
-            # Pillow's resize filters at the source's scale, so shrinking does not alias.
-            fitted = np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS))
+            pixels = np.asarray(fitted(image, height, width, border))
         except Exception as error:  # whatever a damaged file makes Pillow's decoders raise, the others are wanted
             return f"{part.pictures[i]}: {' '.join(str(error).split()) or type(error).__name__}"
-        images[i] = fitted.transpose(2, 0, 1) if channels == 3 else fitted
+        images[i] = pixels.transpose(2, 0, 1) if channels == 3 else pixels
         return None
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside Python's lock

@@ -60,8 +60,8 @@ class PrepareSettings(Settings):
         0,
         ge=0,
         le=1,
-        description="cyclegan: black border added to each side of the target's pictures, as a share of their shorter "
-        "side, so that both sets are framed alike; of digits to mnist 0.25",
+        description="cyclegan: black border around the target's pictures, as a share of their height and width, so "
+        "that both sets are framed alike; 0.25 for the target digits beside mnist",
     )
 
     def shape(self, own_channels: int) -> tuple[int, int, int]:

@@ -49,14 +49,14 @@ def evaluate(
     obedience: figures of gan.evaluation.obedience.
     """
     prepared, obedience = yardstick.prepared, obedience or {}
-    shown: dict[str, Any] = {"disable": None, "leave": False}  # disable=None: quiet where there is no terminal
-    judged = [yardstick.measure(images) for images in tqdm(sets, "samples", **shown)]
+    bar = tqdm(sets, "sets of samples", disable=None, leave=False)  # disable=None: quiet where there is no terminal
+    judged = [yardstick.measure(images) for images in bar]
     summary = Summary.of(judged, yardstick.control)
     ratio = yardstick.ratio(summary.means["frechet"])
     memory = yardstick.memorisation(sets[0])
     track = [
         {"epoch": epoch, **{name: short(value) for name, value in yardstick.glance(images).items()}}
-        for epoch, images in tqdm(snapshots, "snapshots", **shown)
+        for epoch, images in snapshots
     ]
     names = prepared.about["classes"]
     lines = verdict(summary, ratio, memory, track, len(names), obedience=obedience)

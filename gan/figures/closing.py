@@ -3,29 +3,33 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gan.files import read_json
+
 
 def closing(
     name: str, verdict: Sequence[str], seconds: Mapping[str, float], rate: float | None, places: Mapping[Path, str]
 ) -> str:
-    """Lines that begin with `name`: the verdict; seconds by stage, of the runs that made what is there; where to look.
+    """Lines that begin with `name`: the verdict, how long each stage took when it last ran here, where to look.
 
-    places: files, and what they are; rate: iterations a second of the training, None where it is not known.
+    rate: iterations a second of the training, None where it is not known; places: files, and what they are.
     """
-    lines = [" ".join(verdict)]
+    lines = list(verdict)
     if seconds:
-        parts = [f"{stage} {spent:.1f}" for stage, spent in seconds.items()]
-        if rate is not None and "train" in seconds:
-            parts[list(seconds).index("train")] += f" ({rate:.0f} it/s)"
-        lines.append(f"seconds by stage: {', '.join(parts)}; together {duration(sum(seconds.values()))}")
+        notes = {"train": "" if rate is None else f" ({rate:.3g} it/s)"}
+        parts = [f"{stage} {spent:.1f}{notes.get(stage, '')}" for stage, spent in seconds.items()]
+        lines.append(f"seconds of each stage when it last ran here: {', '.join(parts)}")
     width = max(len(str(path)) for path in places)
     lines += [f"{path!s:{width}}  {what}" for path, what in places.items()]
     return "\n".join(f"{name}: {line}" for line in lines)
 
 
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: 4.2 s, 3 min 5 s, 2 h 10 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+def seconds_of(timings: Path, stages: Sequence[str]) -> dict[str, float]:
+    """How long each of the stages took, of those that have run in this folder."""
+    files = {stage: timings / f"{stage}.json" for stage in stages}
+    return {stage: float(read_json(path)["seconds"]) for stage, path in files.items() if path.exists()}
+
+
+def rate_of(timings: Path) -> float | None:
+    """Iterations a second of the training that last ran in this folder, None where none has."""
+    path = timings / "rate.json"
+    return float(read_json(path)["iterations_per_second"]) if path.exists() else None

@@ -11,7 +11,7 @@ from gan.networks.mlp import PictureShape
 from gan.networks.settings import ModelSettings
 from gan.settings import UserError
 
-SMALL = 32  # pixels a side, below which a discriminator looks at smaller patches
+SMALL = 64  # pixels, of a picture's shorter side, below which a discriminator looks at smaller patches
 
 
 def check(shape: PictureShape) -> None:
@@ -72,7 +72,8 @@ def translator(channels: int, base: int, blocks: int) -> nn.Sequential:
 
 
 def patches(shape: PictureShape, base: int, slope: float) -> nn.Sequential:
-    """PatchGAN: each logit sees a patch of 22 pixels a side, in pictures of less than 32 one of 10.
+    """PatchGAN: each logit is of a patch of 22 pixels a side, in pictures of less than 64 of 10: at most about a third,
+    as the paper's 70 of 256 (InstanceNorm alone sees more).
 
     A discriminator that sees a small picture as a whole asks for what the target's pictures show, not for how they are
     drawn, and translators that give it that exchange a seven for a three.

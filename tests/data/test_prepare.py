@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from gan.data.decode import UNLABELLED, Decoded, Part, decode, open_picture
+from gan.data.decode import UNLABELLED, Decoded, Part, decode, fitted, open_picture
 from gan.data.prepare import prepare
 from gan.data.prepared import Prepared
 from gan.data.settings import PrepareSettings
@@ -118,12 +118,18 @@ def test_channels_are_those_of_the_data_set_unless_set(channels: Any, own: int, 
     assert Prepared.load(tmp_path / "p.safetensors").shape == (own if channels == "auto" else channels, 4, 4)
 
 
-def test_a_border_frames_every_picture(tmp_path: Path) -> None:
-    white = np.full((6, 8, 8), 255, np.uint8)
-    prepare(decoded(white), PrepareSettings(image_size=12), tmp_path / "out", 0.25)
+@pytest.mark.parametrize("size", [(8, 8), (8, 16), (30, 10)])
+def test_a_border_frames_every_picture(size: tuple[int, int], tmp_path: Path) -> None:
+    white = np.full((6, *size), 255, np.uint8)
+    prepare(decoded(white), PrepareSettings(image_size=[12, 18]), tmp_path / "out", 0.25)
     pictures = Prepared.load(tmp_path / "out").train.images
-    assert (pictures[:, :, 2:10, 2:10] == 255).all()
-    assert pictures.sum() == pictures[:, :, 2:10, 2:10].sum()
+    assert (pictures[:, :, 2:10, 3:15] == 255).all()
+    assert pictures.sum() == pictures[:, :, 2:10, 3:15].sum()
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.floats(0, 1))
+def test_a_bordered_picture_has_the_size_asked_for(height: int, width: int, border: float) -> None:
+    assert fitted(Image.new("RGB", (5, 7)), height, width, border).size == (width, height)
 
 
 def test_pictures_of_the_right_size_are_kept_bit_for_bit(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gan.figures.animation import captioned, save_gif
-from gan.figures.closing import closing, duration
+from gan.figures.closing import closing
 from gan.figures.curves import read_table, training_curves
 from gan.figures.grids import grid, save_png, to_uint8
 from gan.figures.thinning import thinned
@@ -98,19 +98,11 @@ def test_a_run_ends_with_what_came_out_how_long_it_took_and_where_to_look() -> N
     places = {Path("reports/index.html"): "everything", Path("a.gif"): "the film"}
     lines = closing("report", ["Covers 10 of 10 classes.", "Good."], {"train": 60.04, "sample": 1.5}, 208.6, places)
     assert lines.splitlines() == [
-        "report: Covers 10 of 10 classes. Good.",
-        "report: seconds by stage: train 60.0 (209 it/s), sample 1.5; together 1 min 2 s",
+        "report: Covers 10 of 10 classes.",
+        "report: Good.",
+        "report: seconds of each stage when it last ran here: train 60.0 (209 it/s), sample 1.5",
         "report: reports/index.html  everything",
         "report: a.gif               the film",
     ]
-    assert "seconds" not in closing("report", ["Good."], {}, None, places)  # no stage has run in this folder
-
-
-def test_durations_are_said_as_people_do() -> None:
-    assert [duration(s) for s in (0.04, 59.94, 60, 3599.6, 7800)] == [
-        "0.0 s",
-        "59.9 s",
-        "1 min 0 s",
-        "1 h 0 min",
-        "2 h 10 min",
-    ]
+    assert "it/s" not in closing("report", [], {"train": 1.0}, None, places)
+    assert "seconds" not in closing("report", [], {}, None, places)  # no stage has run in this folder

@@ -81,11 +81,11 @@ def test_dcgans_first_weights_and_norms_are_the_papers() -> None:
     assert kinds.count(nn.BatchNorm2d) == kinds.count(nn.Conv2d) - 1
 
 
-@pytest.mark.parametrize(("side", "patch"), [(28, 10), (32, 22), (64, 22)])
-def test_a_logit_of_cyclegan_is_of_a_patch(side: int, patch: int) -> None:
-    critic = cyclegan.patches((1, side, side), 4, 0.2)
+@pytest.mark.parametrize(("size", "patch"), [((16, 16), 10), ((28, 28), 10), ((60, 96), 10), ((64, 96), 22)])
+def test_a_logit_of_cyclegan_is_of_a_patch(size: tuple[int, int], patch: int) -> None:
+    critic = cyclegan.patches((1, *size), 4, 0.2)
     local = nn.Sequential(*(layer for layer in critic if not isinstance(layer, nn.InstanceNorm2d)))  # it sees them all
-    pictures = torch.randn(1, 1, side, side, requires_grad=True)
+    pictures = torch.randn(1, 1, *size, requires_grad=True)
     logits = local(pictures)
     (gradient,) = torch.autograd.grad(logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2], pictures)
     rows, columns = gradient[0, 0].nonzero().unbind(1)

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from gan.data.prepared import Prepared
 from gan.files import read_about
 from gan.generate import generate
 from tests.conftest import STAGES, Project
@@ -71,8 +72,11 @@ def test_two_sets_of_pictures_are_translated(make_project: Callable[[], Project]
                 picture = rng.integers(0, 60, (16, 16)) + shade * int(label)
                 Image.fromarray(picture.astype(np.uint8)).save(project.path / "data" / folder / label / f"{i}.png")
     project.set(data__dataset="images", data__target="images", prepare__image_size=16, model__blocks=1, **EIGHT)
-    project.set(model__architecture="cyclegan", train__batch_size=4, evaluate__samples=100)
+    project.set(model__architecture="cyclegan", train__batch_size=4, evaluate__samples=100, prepare__target_border=0.25)
     assert project.repro() == STAGES
+    bordered, other = (project.path / "data" / name for name in ("target/prepared.safetensors", "prepared.safetensors"))
+    assert not Prepared.load(bordered).train.images[:, :, :2].any()
+    assert Prepared.load(other).train.images[:, :, :2].any()
     assert {"kept_there", "kept_back", "cycle_error", "frechet_ratio"} <= metrics(project).keys()
     assert [path.name for path in (project.path / "reports/extras").glob("*.png")] == ["back.png"]
     assert (project.path / "models/extras/target_classifier.safetensors").is_file()
