@@ -52,8 +52,8 @@ def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 def assert_near(found: torch.Tensor, wanted: torch.Tensor) -> None:
     """Equal to rounding; double precision shows the mathematics.
 
-    In single precision an entry is wrong by a share of the terms that it is the sum of: of those that cancel out (a bias
-    before BatchNorm) as of the tensor's largest. Autograd's own gradients are as far from those in double precision.
+    In single precision an entry is wrong by a share of the terms that it is the sum of, which may cancel out, as for a
+    bias before BatchNorm. Autograd's own gradients are as far from those in double precision.
     """
     single = found.dtype == torch.float32
     close: dict[str, Any] = {"rtol": 1e-4, "atol": max(1e-4, 2e-6 * wanted.abs().max().item())} if single else {}
