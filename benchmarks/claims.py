@@ -9,7 +9,7 @@ they go together (Spearman's rank correlation).
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ from gan.evaluation.judge import make_judge
 from gan.evaluation.yardstick import Yardstick
 from gan.networks.settings import ModelSettings
 from gan.sampling import draw, draw_latents
+from gan.training.games import Game
 from gan.training.history import History
 from gan.training.settings import TrainSettings
 from gan.training.setup import set_up
@@ -29,19 +30,29 @@ EARLY = (50, 100, 200, 400, 800)  # iterations
 
 
 def course(
-    settings: TrainSettings, prepared: Prepared, looks: set[int], yardstick: Yardstick
-) -> Iterator[tuple[int, dict[str, float], float]]:
-    """At iterations `looks` of a training: the iteration, means since the last look, the Fréchet ratio."""
+    settings: TrainSettings, prepared: Prepared, looks: Collection[int]
+) -> Iterator[tuple[int, dict[str, float], Game]]:
+    """At iterations `looks` of a training: the iteration, means since the last look, the game as it is then."""
     game, batches = set_up(ModelSettings(), settings, (prepared, None), torch.device("cpu"))
-    history, latents = History(game.scalars, 1, len(batches)), draw_latents(SAMPLES, ModelSettings().latent_dim, 1000)
+    history = History(game.scalars, 1, len(batches))
     for epoch in range(settings.epochs):
         for batch in batches.epoch(epoch):
             history.add(game.step(batch))
             if history.step in looks:
                 means = torch.tensor(history.rows).mean(0).tolist()[2:]
                 history.rows.clear()
-                ratio = yardstick.glance(torch.from_numpy(draw(game.snapshot(), latents)))["frechet_ratio"]
-                yield history.step, dict(zip(history.names, means, strict=True)), ratio
+                yield history.step, dict(zip(history.names, means, strict=True)), game
+
+
+def frechet_ratio(game: Game, yardstick: Yardstick) -> float:
+    """The Fréchet distance of samples over that of real pictures."""
+    samples = draw(game.snapshot(), draw_latents(SAMPLES, game.model.latent_dim, 1000))
+    return yardstick.glance(torch.from_numpy(samples))["frechet_ratio"]
+
+
+def head(*cells: str) -> None:
+    """Print the head of a table."""
+    print(f"| {' | '.join(cells)} |\n|{'---|' * len(cells)}")
 
 
 def evenly(settings: TrainSettings, prepared: Prepared) -> set[int]:
@@ -50,18 +61,13 @@ def evenly(settings: TrainSettings, prepared: Prepared) -> set[int]:
     return {total * (i + 1) // LOOKS for i in range(LOOKS)}
 
 
-def saturating(prepared: Prepared, yardstick: Yardstick, seeds: int, epochs: int) -> None:
+def saturating(prepared: Prepared, _yardstick: Yardstick, seeds: int, epochs: int) -> None:
     """Print how weakly the minimax loss pushes while D wins."""
-    print(
-        "| loss | seed | "
-        + " | ".join(f"up to iteration {step}" for step in EARLY)
-        + " |\n|---|---|"
-        + "---|" * len(EARLY)
-    )
+    head("loss", "seed", *(f"up to iteration {step}" for step in EARLY))
     for loss in ("saturating", "non-saturating"):
         for seed in range(seeds):
             settings = TrainSettings.parse("train", {"loss": loss, "seed": seed, "epochs": epochs})
-            answers = [means["d_fake"] for _, means, _ in course(settings, prepared, set(EARLY), yardstick)]
+            answers = [means["d_fake"] for _, means, _ in course(settings, prepared, EARLY)]
             pushes = [answer if loss == "saturating" else 1 - answer for answer in answers]
             cells = [f"D {answer:.3f}, push {push:.3f}" for answer, push in zip(answers, pushes, strict=True)]
             print(f"| {loss} | {seed} | {' | '.join(cells)} |", flush=True)
@@ -69,12 +75,13 @@ def saturating(prepared: Prepared, yardstick: Yardstick, seeds: int, epochs: int
 
 def ttur(prepared: Prepared, yardstick: Yardstick, seeds: int, epochs: int) -> None:
     """Print what the Fréchet distance does with one rate and with two."""
-    print("| rates of G and D | seed | best | last | worst after the best |\n|---|---|---|---|---|")
+    head("rates of G and D", "seed", "best", "last", "worst after the best")
     for rates in ((1e-4, 1e-4), (3e-4, 3e-4), (1e-4, 3e-4)):
         for seed in range(seeds):
             given = {"lr": rates[0], "discriminator_lr": rates[1], "betas": [0, 0.9], "loss": "hinge"}
             settings = TrainSettings.parse("train", {**given, "seed": seed, "epochs": epochs})
-            found = [ratio for *_, ratio in course(settings, prepared, evenly(settings, prepared), yardstick)]
+            looks = course(settings, prepared, evenly(settings, prepared))
+            found = [frechet_ratio(game, yardstick) for *_, game in looks]
             worst = max(found[found.index(min(found)) :])
             cells = (f"{rates[0]:g}, {rates[1]:g}", seed, *(f"{value:.0f}" for value in (min(found), found[-1], worst)))
             print(f"| {' | '.join(map(str, cells))} |", flush=True)
@@ -84,14 +91,12 @@ def wgan_gp(prepared: Prepared, yardstick: Yardstick, seeds: int, epochs: int) -
     """Print the critic's estimate along a training, beside the Fréchet distance."""
     for seed in range(seeds):
         settings = TrainSettings.parse("train", {"loss": "wgan-gp", "seed": seed, "epochs": epochs})
-        rows = list(course(settings, prepared, evenly(settings, prepared), yardstick))
-        print(
-            f"| seed {seed} | "
-            + " | ".join(f"up to iteration {step}" for step, *_ in rows)
-            + " |\n|---|"
-            + "---|" * len(rows)
-        )
-        estimates, ratios = [-means["discriminator_loss"] for _, means, _ in rows], [ratio for *_, ratio in rows]
+        steps, estimates, ratios = [], [], []
+        for step, means, game in course(settings, prepared, evenly(settings, prepared)):
+            steps.append(f"up to iteration {step}")
+            estimates.append(-means["discriminator_loss"])
+            ratios.append(frechet_ratio(game, yardstick))
+        head(f"seed {seed}", *steps)
         print(f"| estimate | {' | '.join(f'{value:.2f}' for value in estimates)} |")
         print(f"| Fréchet ÷ real | {' | '.join(f'{value:.0f}' for value in ratios)} |")
         print(f"rank correlation {spearmanr(estimates, ratios).statistic:.2f}\n", flush=True)

@@ -81,7 +81,8 @@ def main() -> None:
     count = EvaluateSettings().count(len(prepared.about["classes"]))
     yardstick = Yardstick(judge_of(full_mnist(args.mnist), prepared.about["stacked"]), prepared, count)
     real = yardstick.control
-    title = ", ".join([prepared.about["dataset"]["title"], f"{args.epochs} epochs", *args.changes])
+    epochs = chosen[args.systems[0]][1].epochs
+    title = ", ".join([prepared.about["dataset"]["title"], f"{epochs} epochs", *args.changes])
     print(f"{title}; {yardstick.judge.name}; {count:,} samples")
     head = ["system", "Fréchet ÷ real", "coverage", "classes", "KL", "GAN-test", "GAN-train", "seconds"]
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")

@@ -25,9 +25,9 @@ STAGES = ("download", "prepare", "classifier", "train", "sample", "evaluate", "a
 
 def main() -> None:
     pictures = {name: REPORTS / f"{name}.png" for name in ("samples", "grid", "interpolation", "reals", "neighbours")}
-    evaluation, train = read_json(REPORTS / "evaluation_details.json"), section("train", TrainSettings)
+    evaluation = read_json(REPORTS / "evaluation_details.json")
     about, model = read_about(Path("data/prepared.safetensors")), section("model", ModelSettings)
-    recipe = recipe_of(model, train, max(about["shape"][1:]))
+    recipe = recipe_of(model, section("train", TrainSettings), max(about["shape"][1:]))
     page = Page(
         title=section("report", ReportSettings).title,
         about=about,

@@ -49,27 +49,53 @@ def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     torch.set_default_dtype(before)
 
 
-def assert_near(found: torch.Tensor, wanted: torch.Tensor) -> None:
-    """Equal to rounding; double precision shows the mathematics.
+class Product(torch.autograd.Function):
+    """A Linear layer of autograd's whose product is oneDNN's.
 
-    In single precision an entry is wrong by a share of the terms that it is the sum of, which may cancel out, as for a
-    bias before BatchNorm. Autograd's own gradients are as far from those in double precision.
+    It rounds otherwise than torch's own, and BatchNorm makes much of that where a feature varies little; with the same
+    products in both, what is left is what the passes do.
     """
-    single = found.dtype == torch.float32
-    close: dict[str, Any] = {"rtol": 1e-4, "atol": max(1e-4, 2e-6 * wanted.abs().max().item())} if single else {}
-    torch.testing.assert_close(found, wanted, **close)
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(x, weight)
+        product: torch.Tensor = gan.training.linear._product(weight, x)
+        return (product + bias[:, None]).t().contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        (g,), (x, weight) = gradients, ctx.saved_tensors
+        return g @ weight, g.t() @ x, g.sum(0)
+
+
+class LikeOneDnn(nn.Linear):
+    """A Linear layer with that product."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        product: torch.Tensor = Product.apply(x, self.weight, self.bias)
+        return product
+
+
+def with_its_products(network: nn.Module) -> nn.Module:
+    """A copy for autograd that makes the products of Linear layers as the written-out passes do."""
+    network = copy.deepcopy(network)
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear) and isinstance(linear(layer), OneDnnLinear):
+            layer.__class__ = LikeOneDnn
+    return network
 
 
 def compare(network: nn.Module, x: torch.Tensor, before: torch.Tensor | None) -> None:
     """Twice, for a second batch meets what the first one left."""
-    plain = copy.deepcopy(network)
+    plain = with_its_products(network)
     assert Chain.fits(network)
     chain, skip = Chain(network), 0 if before is None else len(before)
+    close: dict[str, Any] = {} if x.dtype == torch.float64 else {"rtol": 1e-4, "atol": 1e-4}
     for rows in (x, x[: len(x) // 2]):
         leaf = rows.clone().requires_grad_()
         expected = plain(leaf if before is None else torch.cat([before, leaf]))
         output, tape = chain.run(rows, before)
-        assert_near(output, expected.detach())
+        torch.testing.assert_close(output, expected.detach(), **close)
         g = torch.randn_like(expected)
         *gradients, of_input = torch.autograd.grad(expected, [*plain.parameters(), leaf], g)
         found: dict[int, torch.Tensor] = {}
@@ -80,12 +106,12 @@ def compare(network: nn.Module, x: torch.Tensor, before: torch.Tensor | None) ->
 
         below = chain.run_back(tape, g, skip, True, take)
         assert below is not None
-        assert_near(below.view_as(rows), of_input)
+        torch.testing.assert_close(below.view_as(rows), of_input, **close)
         assert len(found) == len(gradients)
         for i, theirs in enumerate(gradients):
-            assert_near(found[i], theirs)
+            torch.testing.assert_close(found[i], theirs, **close)
         for mine, theirs in zip(network.buffers(), plain.buffers(), strict=True):
-            assert_near(mine, theirs)
+            torch.testing.assert_close(mine, theirs, **close)
 
 
 def test_a_generators_passes_are_autograds(cores: int, products: str) -> None:
@@ -114,6 +140,16 @@ def test_flatness_is_the_penalty_by_autograd(cores: int, products: str) -> None:
 def _sequential(network: nn.Module) -> nn.Sequential:
     assert isinstance(network, nn.Sequential)
     return network
+
+
+def test_one_dnns_product_is_torchs() -> None:
+    if not torch.backends.mkldnn.is_available():
+        pytest.skip("PyTorch comes without oneDNN here")
+    for rows, columns, inner in ((96, 64, 100), (5, 32, 384), (770, 64, 96)):
+        first, second = torch.randn(rows, inner), torch.randn(columns, inner)
+        torch.testing.assert_close(
+            gan.training.linear._product(first, second), first @ second.t(), rtol=1e-4, atol=1e-4
+        )
 
 
 def test_which_products(monkeypatch: pytest.MonkeyPatch) -> None:
