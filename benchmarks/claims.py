@@ -2,10 +2,11 @@
 
     python -m benchmarks.claims [--claims saturating ttur wgan-gp] [--epochs N] [--seeds N]
 
-saturating: D's answers to fakes early on, and the push on the generator that follows from them (|∂L_G/∂logit|: as large
-as the answer with the minimax loss, 1 minus it with the non-saturating one). ttur: the course of the Fréchet distance
-with one rate for both players and with two. wgan-gp: the critic's estimate beside the Fréchet distance, and how far
-they go together (Spearman's rank correlation).
+saturating: D's answers to fakes early on, with five steps of D to one of G, so that D is ahead, and the push on the
+generator that follows from them (|∂L_G/∂logit|: as large as the answer with the minimax loss, 1 minus it with the
+non-saturating one). ttur: the course of the Fréchet distance with one rate for both players and with two. wgan-gp: the
+critic's estimate beside the Fréchet distance, and how far they go together (Spearman's rank correlation), in all and
+once the estimate has begun to fall.
 """
 
 import argparse
@@ -63,10 +64,11 @@ def evenly(settings: TrainSettings, prepared: Prepared) -> set[int]:
 
 def saturating(prepared: Prepared, _yardstick: Yardstick, seeds: int, epochs: int) -> None:
     """Print how weakly the minimax loss pushes while D wins."""
+    ahead = {"discriminator_steps": 5}
     head("loss", "seed", *(f"up to iteration {step}" for step in EARLY))
     for loss in ("saturating", "non-saturating"):
         for seed in range(seeds):
-            settings = TrainSettings.parse("train", {"loss": loss, "seed": seed, "epochs": epochs})
+            settings = TrainSettings.parse("train", {**ahead, "loss": loss, "seed": seed, "epochs": epochs})
             answers = [means["d_fake"] for _, means, _ in course(settings, prepared, EARLY)]
             pushes = [answer if loss == "saturating" else 1 - answer for answer in answers]
             cells = [f"D {answer:.3f}, push {push:.3f}" for answer, push in zip(answers, pushes, strict=True)]
@@ -99,11 +101,13 @@ def wgan_gp(prepared: Prepared, yardstick: Yardstick, seeds: int, epochs: int) -
         head(f"seed {seed}", *steps)
         print(f"| estimate | {' | '.join(f'{value:.2f}' for value in estimates)} |")
         print(f"| Fréchet ÷ real | {' | '.join(f'{value:.0f}' for value in ratios)} |")
-        print(f"rank correlation {spearmanr(estimates, ratios).statistic:.2f}\n", flush=True)
+        after = slice(estimates.index(max(estimates)), None)  # until then, the critic is only getting to know G
+        together = [spearmanr(estimates[part], ratios[part]).statistic for part in (slice(None), after)]
+        print(f"rank correlation {together[0]:.2f}, from the largest estimate on {together[1]:.2f}\n", flush=True)
 
 
 # each claim, and after how many epochs it is to be seen
-CLAIMS = {"saturating": (saturating, 13), "ttur": (ttur, 40), "wgan-gp": (wgan_gp, 40)}
+CLAIMS = {"saturating": (saturating, 13), "ttur": (ttur, 40), "wgan-gp": (wgan_gp, 200)}
 
 
 def main() -> None:

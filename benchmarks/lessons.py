@@ -1,10 +1,13 @@
-"""What each loss asks of the generator: docs/losses.png.
+"""The figures of docs/theory.md.
 
-    python -m benchmarks.loss_curves
+    python -m benchmarks.lessons [--lessons losses quality modes] [--mnist FOLDER]
 
-For each loss, the size of the push that a fake gets, |∂L_G/∂logit|, against what the discriminator says of it.
+losses: for each loss, the size of the push that a fake gets, |∂L_G/∂logit|, against what the discriminator says of it.
+quality: the losses of the training that `dvc repro` made, beside the distance of its samples from real pictures.
+modes: what the tutorial's networks draw after two epochs of stacked MNIST, alone and with each remedy; trains them.
 """
 
+import argparse
 import io
 from pathlib import Path
 
@@ -13,16 +16,26 @@ import matplotlib as mpl
 mpl.use("agg")
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
-from gan.figures.grids import save_png
+from benchmarks.mnist import add_source, full_mnist, judge_of
+from benchmarks.systems import settings_of
+from benchmarks.trained import trained
+from gan.evaluation.classes import class_shares, classes_of
+from gan.evaluation.settings import EvaluateSettings
+from gan.figures.curves import COLOURS, LABELS, read_table
+from gan.figures.grids import grid, save_png
+from gan.sampling import draw, draw_latents
 from gan.training.losses import LOSSES
 
-OUT = Path("docs/losses.png")
+DOCS, REPORTS = Path("docs"), Path("reports")
+REMEDIES = {"tutorial": "alone", "r1": "R1", "minibatch-discrimination": "minibatch discrimination"}
+STACKED_EPOCHS = 2
 
 
-def main() -> None:
-
+def losses(_mnist: str | None) -> Figure:
+    """What each loss asks of the generator."""
     logits = torch.linspace(-8, 8, 401, dtype=torch.float64)[:, None]
     figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
     for name, loss in LOSSES.items():
@@ -33,13 +46,59 @@ def main() -> None:
         axes.plot(logits[:, 0], push.abs()[:, 0], style, label=name, linewidth=width)
     axes.set(xlabel="the discriminator's logit of a fake: left, it is sure that it is fake", ylim=(0, 2))
     axes.set_ylabel("push on the fake")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.2)
     axes.legend(frameon=False, ncols=2, fontsize=8)
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=110, metadata={"Software": None})
-    save_png(Image.open(out), OUT)
-    print(f"loss_curves: {OUT}")
+    return figure
+
+
+def quality(_mnist: str | None) -> Figure:
+    """Losses that say nothing, and a distance that does."""
+    history, track = read_table(REPORTS / "history.tsv"), read_table(REPORTS / "quality.tsv")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", sharex=True)
+    for name in ("generator_loss", "discriminator_loss"):
+        left.plot(history["epoch"], history[name], color=COLOURS[name], label=LABELS[name], linewidth=1.4)
+    left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
+    left.legend(frameon=False)
+    right.plot(track["epoch"], track["frechet_ratio"], "o-", color="#3a9a5b")
+    right.set(xlabel="epoch", ylabel="distance, × that of real pictures", yscale="log")
+    return figure
+
+
+def modes(mnist: str | None) -> Figure:
+    """Stacks of three digits, drawn with and without a remedy."""
+    prepared = full_mnist(mnist, stacked=True)
+    judge = judge_of(full_mnist(mnist), prepared.about["stacked"])
+    classes = len(prepared.about["classes"])
+    shares, count = class_shares(prepared.train.labels, classes), EvaluateSettings().count(classes)
+    figure, panels = plt.subplots(1, len(REMEDIES), figsize=(9, 3.4), layout="constrained")
+    for axes, (system, title) in zip(panels, REMEDIES.items(), strict=True):
+        model, settings = settings_of(system, [f"train.epochs={STACKED_EPOCHS}"])
+        game = trained(prepared, settings, model)
+        pictures = draw(game.networks()["generator"], draw_latents(count, game.latent_dim, 0))
+        found = judge.look(torch.from_numpy(pictures)).classes
+        assert found is not None
+        axes.imshow(grid(pictures[:36], 6), interpolation="nearest")
+        axes.set_title(f"{title}: {classes_of(found, shares).covered:,} of {classes:,} modes", fontsize=10)
+        axes.set_axis_off()
+    return figure
+
+
+LESSONS = {lesson.__name__: lesson for lesson in (losses, quality, modes)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lessons", nargs="+", choices=list(LESSONS), default=list(LESSONS))
+    add_source(parser)
+    args = parser.parse_args()
+    for name in args.lessons:
+        figure, out = LESSONS[name](args.mnist), io.BytesIO()
+        for axes in figure.axes:
+            axes.spines[["top", "right"]].set_visible(False)
+            if axes.axison:
+                axes.grid(alpha=0.2)
+        figure.savefig(out, format="png", dpi=110, metadata={"Software": None})
+        save_png(Image.open(out), DOCS / f"{name}.png")
+        print(f"lessons: {DOCS / name}.png", flush=True)
 
 
 if __name__ == "__main__":

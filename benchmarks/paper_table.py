@@ -35,7 +35,7 @@ def score(samples: Tensor, validation: Tensor, test: Tensor) -> tuple[float, flo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_source(parser)
-    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--settings", choices=list(SETTINGS), default="better")
     args = parser.parse_args()
     prepared = full_mnist(args.mnist)

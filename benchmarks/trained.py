@@ -18,7 +18,7 @@ from gan.training.snapshots import Snapshots
 # Both train the tutorial's networks. `make better` runs the second in the pipeline.
 SETTINGS = {
     "tutorial": TrainSettings(),
-    "better": TrainSettings(lr=5e-4, lr_decay=1, betas=[0, 0.99], r1=0.1),
+    "better": TrainSettings(lr=5e-4, betas=[0, 0.99], r1=0.1, ema=0.9998),
 }
 
 

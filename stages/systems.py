@@ -2,15 +2,15 @@
 
 _SMALL_DCGAN = {"model.architecture": "dcgan", "model.base_channels": "32"}
 # What this project found to suit DCGAN better than its authors' settings: many small steps, a discriminator without
-# norm held flat by R1, a learning rate that falls to 0. README, "Systems", has the figures.
+# norm held flat by R1, a long average of the weights. README, "Systems", has the figures.
 _DCGAN_R1 = {
     **_SMALL_DCGAN,
     "train.batch_size": "32",
     "train.r1": "0.1",
     "train.penalty_every": "4",
-    "train.lr": "1e-3",
-    "train.lr_decay": "1",
+    "train.lr": "5e-4",
     "train.betas": "[0, 0.99]",
+    "train.ema": "0.9998",
 }
 
 SYSTEMS: dict[str, dict[str, str]] = {
