@@ -11,9 +11,6 @@ import argparse
 import io
 from pathlib import Path
 
-import matplotlib as mpl
-
-mpl.use("agg")
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
@@ -77,7 +74,7 @@ def modes(mnist: str | None) -> Figure:
         found = judge.look(torch.from_numpy(pictures)).classes
         assert found is not None
         axes.imshow(grid(pictures[:36], 6), interpolation="nearest")
-        axes.set_title(f"{title}: {classes_of(found, shares).covered:,} of {classes:,} modes", fontsize=10)
+        axes.set_title(f"{title}\n{classes_of(found, shares).covered:,} of {classes:,} modes", fontsize=10)
         axes.set_axis_off()
     return figure
 

@@ -3,9 +3,7 @@
     python -m benchmarks.photos data/images [--side 64] [--step 16]
 
 writes one folder for each photograph, `china` and `flower` (CC BY 2.0; their authors stand in scikit-learn's
-datasets/images/README.txt). Then:
-
-    dvc exp run -S data.dataset=images -S prepare.image_size=64 -S model.architecture=dcgan
+datasets/images/README.txt). docs/tour.md, section 6, says what to do with them.
 """
 
 import argparse
