@@ -13,16 +13,20 @@ def log_likelihood(test: Tensor, samples: Tensor, sigma: float, *, chunk: int = 
 
     Pixels are in [0, 1]. log p(x) = logmeanexp_i(−‖x − s_i‖² / 2σ²) − D·log(σ√2π). Returns [M].
     """
-    norm = test.shape[1] * math.log(sigma * math.sqrt(2 * math.pi))
+    return log_likelihoods(test, samples, [sigma], chunk=chunk)[0]
+
+
+def log_likelihoods(test: Tensor, samples: Tensor, sigmas: list[float], *, chunk: int = 1000) -> Tensor:
+    """The same for each of `sigmas`, [S, M], from distances that are computed once."""
     squared = samples.square().sum(1)
     parts = []
     for rows in test.split(chunk):
         distances = (rows.square().sum(1, keepdim=True) + squared - 2 * rows @ samples.T).clamp_(min=0)
-        parts.append(torch.logsumexp(-distances / (2 * sigma**2), 1) - math.log(len(samples)) - norm)
-    return torch.cat(parts)
+        parts.append(torch.stack([torch.logsumexp(-distances / (2 * sigma**2), 1) for sigma in sigmas]))
+    norms = torch.tensor([test.shape[1] * math.log(sigma * math.sqrt(2 * math.pi)) for sigma in sigmas])
+    return torch.cat(parts, 1) - math.log(len(samples)) - norms[:, None].to(test)
 
 
 def best_sigma(validation: Tensor, samples: Tensor) -> float:
     """The width, of ten between 0.1 and 1, under which `validation` [M, D] is likeliest."""
-    likelihoods = torch.stack([log_likelihood(validation, samples, sigma).mean() for sigma in SIGMAS])
-    return SIGMAS[int(likelihoods.argmax())]
+    return SIGMAS[int(log_likelihoods(validation, samples, SIGMAS).mean(1).argmax())]
