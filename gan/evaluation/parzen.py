@@ -23,8 +23,8 @@ def log_likelihoods(test: Tensor, samples: Tensor, sigmas: list[float], *, chunk
     for rows in test.split(chunk):
         distances = (rows.square().sum(1, keepdim=True) + squared - 2 * rows @ samples.T).clamp_(min=0)
         parts.append(torch.stack([torch.logsumexp(-distances / (2 * sigma**2), 1) for sigma in sigmas]))
-    norms = torch.tensor([test.shape[1] * math.log(sigma * math.sqrt(2 * math.pi)) for sigma in sigmas])
-    return torch.cat(parts, 1) - math.log(len(samples)) - norms[:, None].to(test)
+    norms = test.new_tensor([test.shape[1] * math.log(sigma * math.sqrt(2 * math.pi)) for sigma in sigmas])
+    return torch.cat(parts, 1) - math.log(len(samples)) - norms[:, None]
 
 
 def best_sigma(validation: Tensor, samples: Tensor) -> float:
