@@ -79,10 +79,12 @@ def train_classifier(
 ) -> Classifier:
     """A classifier of `classes` trained on labelled pictures, in eval mode.
 
-    Adam with one cycle of the learning rate (Smith and Topin 2018); every picture is slightly turned, scaled and moved.
+    Adam with one cycle of the learning rate (Smith and Topin 2018); every picture is slightly turned, scaled and moved,
+    and slanted and stretched as far as `settings` say (where auto, not at all).
     """
     count = len(train.images)
     epochs = epochs_of(settings, count)
+    slant = 0.0 if settings.slant == "auto" else settings.slant
     steps = epochs * (ceil(count / BATCH) - (count % BATCH == 1 and count > 1))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -93,7 +95,7 @@ def train_classifier(
     schedule = OneCycleLR(optimizer, PEAK_LR, total_steps=steps)
     generator = torch.Generator().manual_seed(settings.seed)
     for rows in tqdm(_batches(count, epochs, generator), total=steps, desc="classifier", disable=None, leave=False):
-        pictures = _distorted(scaled(train.images[rows].to(device)), generator)
+        pictures = _distorted(scaled(train.images[rows].to(device)), generator, slant)
         loss = cross_entropy(classifier(_laid_out(pictures)).logits, train.labels[rows].to(device))
         optimizer.zero_grad()
         loss.backward()
@@ -145,15 +147,24 @@ def _batches(count: int, epochs: int, generator: torch.Generator) -> Iterator[Te
                 yield rows
 
 
-def _distorted(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Each picture turned by up to 10°, scaled by up to 10% and moved by up to 7%, at random."""
-    angle, scale, right, down = torch.rand(4, len(pictures), generator=generator).mul_(2).sub_(1).to(
-        pictures.device
-    ) * torch.tensor([[0.175], [0.1], [0.14], [0.14]], device=pictures.device)
+def _distorted(pictures: Tensor, generator: torch.Generator, slant: float) -> Tensor:
+    """Each picture turned by up to 10°, scaled by up to 10% and moved by up to 7%, at random; slanted by up to `slant`
+    times its height, and stretched by up to half as much."""
+    angle, scale, right, down = _random([0.175, 0.1, 0.14, 0.14], pictures, generator)
     cosine, sine = angle.cos() / (1 + scale), angle.sin() / (1 + scale)
-    rows = torch.stack([torch.stack([cosine, -sine, right], 1), torch.stack([sine, cosine, down], 1)], 1)
+    across, along = cosine, -sine
+    if slant:
+        lean, stretch = _random([slant, slant / 2], pictures, generator)
+        across, along = cosine * (1 + stretch), lean * cosine - sine
+    rows = torch.stack([torch.stack([across, along, right], 1), torch.stack([sine, cosine, down], 1)], 1)
     grid = affine_grid(rows, list(pictures.shape), align_corners=False)
     return grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+
+
+def _random(largest: list[float], pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """Numbers between plus and minus each of `largest`, one for each picture."""
+    drawn = torch.rand(len(largest), len(pictures), generator=generator).mul_(2).sub_(1).to(pictures.device)
+    return drawn * torch.tensor(largest, device=pictures.device)[:, None]
 
 
 def _laid_out(pictures: Tensor) -> Tensor:

@@ -26,10 +26,10 @@ def conditional_figures(
     pictures that a classifier of the same kind takes for theirs which has seen nothing but samples: whether they are
     right and diverse. Either alone can mislead. Empty where the judge knows no classes.
     """
-    found = [right for one in sets if (right := _right(judge, one)) is not None]
-    if not found:
+    right = _mean(judge, sets)
+    if right is None:
         return {}
-    figures = {"gan_test": sum(found) / len(found)}
+    figures = {"gan_test": right}
     if prepared.about["stacked"] == 1:
         student = train_classifier(sets[0], len(prepared.about["classes"]), ClassifierSettings(), device)
         said = look(student, prepared.test.images).logits.argmax(1)
@@ -43,18 +43,22 @@ def translation_figures(
     """Of the translators in a file, judged by classifiers of the source and of the target:
 
     kept_there, kept_back: shares of translated test pictures that a classifier of the other set takes for the class
-    that they had, where both sets have the same classes. cycle_error: mean absolute difference of the source's test
-    pictures from what they are there and back again, as a share of the range of a pixel.
+    that they had, where both sets have the same classes; untranslated_there, untranslated_back: the control, the
+    shares of the same pictures that it takes for their class as they are. cycle_error: mean absolute difference of the
+    source's test pictures from what they are there and back again, as a share of the range of a pixel.
     """
     (network, _), (source, target) = load_network(path, "generator"), data
     assert isinstance(network, Translators)
     figures = {}
     if source.classes and source.about["classes"] == target.about["classes"]:
-        there = [_right(judges[1], one) for one in sets]
-        home = _right(judges[0], Split(translated(network.back, target.test.images, device), target.test.labels))
-        if home is not None:
-            found = [right for right in there if right is not None]
-            figures = {"kept_there": sum(found) / len(found), "kept_back": home}
+        home = Split(translated(network.back, target.test.images, device), target.test.labels)
+        found = {
+            "kept_there": _mean(judges[1], sets),
+            "kept_back": _right(judges[0], home),
+            "untranslated_there": _right(judges[1], source.test),
+            "untranslated_back": _right(judges[0], target.test),
+        }
+        figures = {name: share for name, share in found.items() if share is not None}
     again = translated(network.back, translated(network.there, source.test.images, device), device)
     figures["cycle_error"] = _difference(again, source.test.images)
     return figures
@@ -71,11 +75,20 @@ def sentences(figures: Figures) -> list[str]:
             )
         lines.append(line + ".")
     if "kept_there" in figures:
-        kept = f"{figures['kept_there']:.1%} of the pictures there and {figures['kept_back']:.1%} back"
+        kept = (
+            f"{figures['kept_there']:.1%} of the pictures there and {figures['kept_back']:.1%} back (untranslated they "
+            f"pass for it in {figures['untranslated_there']:.1%} and {figures['untranslated_back']:.1%})"
+        )
         lines.append(f"Translation keeps the class of {kept}.")
     if "cycle_error" in figures:
         lines.append(f"There and back again a pixel differs by {figures['cycle_error']:.1%} of its range.")
     return lines
+
+
+def _mean(judge: Judge, sets: Sequence[Split]) -> float | None:
+    """Mean of `_right` over the sets."""
+    found = [right for one in sets if (right := _right(judge, one)) is not None]
+    return sum(found) / len(found) if found else None
 
 
 def _right(judge: Judge, samples: Split) -> float | None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
 
 from gan.data.prepared import Split
 from gan.evaluation.classifier import (
@@ -43,6 +44,26 @@ def test_it_learns_and_training_is_reproducible(trained: Classifier) -> None:
     assert seen.features.shape == (len(test.images), 128)
     again = train_classifier(digits()[0], 10, ClassifierSettings(epochs=8))
     assert all(torch.equal(a, b) for a, b in zip(trained.parameters(), again.parameters(), strict=True))
+
+
+def sheared(images: Tensor, lean: float) -> Tensor:
+    """Pictures [N, 1, H, W] as a hand that slants writes them."""
+    rows = torch.tensor([[1, lean, 0], [0, 1, 0]]).expand(len(images), 2, 3)
+    grid = affine_grid(rows, list(images.shape), align_corners=False)
+    return grid_sample(images.float(), grid, align_corners=False).round().byte()
+
+
+def test_one_that_is_to_judge_translations_reads_a_slanted_hand(trained: Classifier) -> None:
+    train, test = digits()
+    settings = ClassifierSettings(epochs=8)
+    assert settings.for_translations().slant == 0.5
+    assert ClassifierSettings(slant=0.1).for_translations().slant == 0.1  # what is set by hand stays
+    reader = train_classifier(train, 10, settings.for_translations())
+    for lean in (0.5, -0.5):
+        images = sheared(test.images, lean)
+        wrong = [(look(one, images).logits.argmax(1) != test.labels).float().mean() for one in (trained, reader)]
+        assert wrong[1] < wrong[0] / 2
+    assert (look(reader, test.images).logits.argmax(1) == test.labels).float().mean() > 0.85
 
 
 def test_the_batch_size_does_not_matter(trained: Classifier) -> None:

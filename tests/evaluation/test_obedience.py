@@ -86,6 +86,7 @@ def test_translators_are_judged_there_back_and_there_and_back(
     found = translation_figures(tmp_path, (JUDGE, JUDGE), [samples], (prepared, prepared), "cpu")
     assert found["kept_there"] == 1
     assert found["kept_back"] == pytest.approx(0.25)  # black stays black, the others become one class darker
+    assert (found["untranslated_there"], found["untranslated_back"]) == (1, 1)
     # there and back again: 60 darker, but for the black ones, which lose what they have above 0
     assert 0.75 * 60 / 255 < found["cycle_error"] < 60 / 255
     other = Prepared(prepared.train, prepared.test, prepared.about | {"classes": list("wxyz")})

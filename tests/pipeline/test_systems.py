@@ -77,7 +77,7 @@ def test_two_sets_of_pictures_are_translated(make_project: Callable[[], Project]
     bordered, other = (project.path / "data" / name for name in ("target/prepared.safetensors", "prepared.safetensors"))
     assert not Prepared.load(bordered).train.images[:, :, :2].any()
     assert Prepared.load(other).train.images[:, :, :2].any()
-    assert {"kept_there", "kept_back", "cycle_error", "frechet_ratio"} <= metrics(project).keys()
+    assert {"kept_there", "kept_back", "untranslated_there", "cycle_error", "frechet_ratio"} <= metrics(project).keys()
     assert [path.name for path in (project.path / "reports/extras").glob("*.png")] == ["back.png"]
     assert (project.path / "models/extras/target_classifier.safetensors").is_file()
     source, out = project.path / "data/images/1", tmp_path / "translated"
