@@ -54,7 +54,7 @@ bench: $(READY)
 
 better: $(READY)
 	@$(VENV)/bin/dvc exp run -S data.dataset=mnist $(if $(MNIST),-S data.source=$(MNIST)) -S train.epochs=20 \
-		-S train.lr=5e-4 -S 'train.betas=[0,0.99]' -S train.r1=0.1 -S train.ema=0.9998
+		-S train.lr=5e-4 -S train.lr_decay=0.35 -S 'train.betas=[0,0.99]' -S train.r1=0.1 -S train.ema=0.9998
 
 paper-table: $(READY)
 	@$(VENV)/bin/python -m benchmarks.paper_table $(if $(MNIST),--mnist $(MNIST))

@@ -1,11 +1,12 @@
 """What settings and weights are worth: full MNIST, judged by a classifier of its own.
 
-    python -m benchmarks.quality [--mnist FOLDER] [--epochs N] [--settings tutorial better]
+    python -m benchmarks.quality [--mnist FOLDER] [--epochs N] [--settings tutorial steady better] [--judge plain]
 
 trains the tutorial's networks with each of the settings (benchmarks/trained.py) and prints, for the last iteration's
 weights and their average, with running BatchNorm statistics and recomputed ones: the Fréchet distance as a multiple of
 that between real training and test pictures, coverage, KL divergence of the classes from the training split's, and the
 Parzen window's log-likelihood. Means and standard deviations of sets of 10,000 samples against the test split.
+--judge plain: by the features of another network, benchmarks/plain_judge.py, to see how far figures depend on them.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import argparse
 import torch
 
 from benchmarks.mnist import add_source, full_mnist, judge_of
+from benchmarks.plain_judge import plain_judge
 from benchmarks.trained import SETTINGS, trained
 from benchmarks.weights import variants
 from gan.evaluation.summary import Summary
@@ -20,6 +22,7 @@ from gan.evaluation.yardstick import Yardstick
 from gan.sampling import draw, draw_latents
 
 SAMPLES = 10_000
+JUDGES = {"pipeline": judge_of, "plain": plain_judge}
 # each figure's heading and decimals
 COLUMNS = {
     "frechet": ("Fréchet ÷ real", 1),
@@ -35,9 +38,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--settings", nargs="+", choices=list(SETTINGS), default=list(SETTINGS))
     parser.add_argument("--seeds", type=int, default=2, help="sets of samples, two at least")
+    parser.add_argument("--judge", choices=list(JUDGES), default="pipeline", help="by whose features")
     args = parser.parse_args()
     prepared = full_mnist(args.mnist)
-    yardstick = Yardstick(judge_of(prepared), prepared, SAMPLES)
+    yardstick = Yardstick(JUDGES[args.judge](prepared), prepared, SAMPLES)
     print(f"{yardstick.judge.name}; {SAMPLES:,} samples a set, {args.seeds} sets, against the test split")
     print("| settings, epochs | weights |" + "".join(f" {title} |" for title, _ in COLUMNS.values()))
     print("|---|---|" + "---|" * len(COLUMNS))

@@ -22,8 +22,7 @@ def main() -> None:
     settings, runtime = section("classifier", ClassifierSettings), section("runtime", RuntimeSettings)
     set_threads(runtime.threads, sharers())
     device = select_device(runtime.device)
-    target = DATA / "target/prepared.safetensors"
-    if target.exists():  # each set's classifier is to judge pictures that come from the other
+    if (target := DATA / "target/prepared.safetensors").exists():  # both are to judge pictures from the other set
         settings = settings.for_translations()
     facts, rows = train_one(DATA / "prepared.safetensors", MODELS / "classifier.safetensors", settings, device)
     write_json(REPORTS / "classifier.json", {"test_accuracy": facts["accuracy"]})
@@ -36,8 +35,6 @@ def main() -> None:
 def train_one(data: Path, out: Path, settings: ClassifierSettings, device: torch.device) -> tuple[dict[str, Any], str]:
     prepared = Prepared.load(data)
     train, test, names, task = task_of(prepared)
-    if task != "classes":  # there are no hands to see through
-        settings = settings.model_copy(update={"slant": 0})
     classifier = train_classifier(train, len(names), settings, device)
     found = look(classifier, test.images).logits.argmax(1)
     accuracy = (found == test.labels).double().mean().item()

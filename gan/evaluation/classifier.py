@@ -25,6 +25,23 @@ TURNS = ("upright", "turned by 90°", "turned by 180°", "turned by 270°")
 MIRRORS = ("upright", "upside down", "left-right mirrored", "turned by 180°")
 
 
+class Distortion(NamedTuple):
+    """How far training pictures are distorted at most: turned, radians; scaled; moved, as a share of half the picture;
+    slanted, as a share of the height; stretched in width."""
+
+    turn: float
+    scale: float
+    move: float
+    slant: float = 0.0
+    stretch: float = 0.0
+
+
+MILD = Distortion(0.175, 0.1, 0.14)
+# So one that has learnt scikit-learn's digits, which stand upright, gets 89% of MNIST's right, and mildly 71%; of its
+# own test split both get 99.7% and more.
+STRONG = Distortion(0.3, 0.25, 0.2, 0.5, 0.35)
+
+
 class Seen(NamedTuple):
     """What a classifier says of pictures: features [N, 128] and logits [N, classes]."""
 
@@ -79,12 +96,11 @@ def train_classifier(
 ) -> Classifier:
     """A classifier of `classes` trained on labelled pictures, in eval mode.
 
-    Adam with one cycle of the learning rate (Smith and Topin 2018); every picture is slightly turned, scaled and moved,
-    and slanted and stretched as far as `settings` say (where auto, not at all).
+    Adam with one cycle of the learning rate (Smith and Topin 2018); every picture is distorted: see Distortion.
     """
     count = len(train.images)
     epochs = epochs_of(settings, count)
-    slant = 0.0 if settings.slant == "auto" else settings.slant
+    distortion = STRONG if settings.distortion == "strong" else MILD
     steps = epochs * (ceil(count / BATCH) - (count % BATCH == 1 and count > 1))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -95,7 +111,7 @@ def train_classifier(
     schedule = OneCycleLR(optimizer, PEAK_LR, total_steps=steps)
     generator = torch.Generator().manual_seed(settings.seed)
     for rows in tqdm(_batches(count, epochs, generator), total=steps, desc="classifier", disable=None, leave=False):
-        pictures = _distorted(scaled(train.images[rows].to(device)), generator, slant)
+        pictures = _distorted(scaled(train.images[rows].to(device)), generator, distortion)
         loss = cross_entropy(classifier(_laid_out(pictures)).logits, train.labels[rows].to(device))
         optimizer.zero_grad()
         loss.backward()
@@ -147,24 +163,23 @@ def _batches(count: int, epochs: int, generator: torch.Generator) -> Iterator[Te
                 yield rows
 
 
-def _distorted(pictures: Tensor, generator: torch.Generator, slant: float) -> Tensor:
-    """Each picture turned by up to 10°, scaled by up to 10% and moved by up to 7%, at random; slanted by up to `slant`
-    times its height, and stretched by up to half as much."""
-    angle, scale, right, down = _random([0.175, 0.1, 0.14, 0.14], pictures, generator)
+def _distorted(pictures: Tensor, generator: torch.Generator, most: Distortion) -> Tensor:
+    """Each picture distorted at random, by up to `most`."""
+    angle, scale, right, down = _random([most.turn, most.scale, most.move, most.move], pictures, generator)
     cosine, sine = angle.cos() / (1 + scale), angle.sin() / (1 + scale)
-    across, along = cosine, -sine
-    if slant:
-        lean, stretch = _random([slant, slant / 2], pictures, generator)
-        across, along = cosine * (1 + stretch), lean * cosine - sine
-    rows = torch.stack([torch.stack([across, along, right], 1), torch.stack([sine, cosine, down], 1)], 1)
-    grid = affine_grid(rows, list(pictures.shape), align_corners=False)
+    columns = [torch.stack(column, 1) for column in ((cosine, sine), (-sine, cosine), (right, down))]
+    if most.slant:
+        slant, stretch = _random([most.slant, most.stretch], pictures, generator)[..., None]
+        columns[1] = columns[1] + slant * columns[0]
+        columns[0] = columns[0] * (1 + stretch)
+    grid = affine_grid(torch.stack(columns, 2), list(pictures.shape), align_corners=False)
     return grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 
 
-def _random(largest: list[float], pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Numbers between plus and minus each of `largest`, one for each picture."""
-    drawn = torch.rand(len(largest), len(pictures), generator=generator).mul_(2).sub_(1).to(pictures.device)
-    return drawn * torch.tensor(largest, device=pictures.device)[:, None]
+def _random(most: list[float], pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """Numbers between plus and minus each of `most`, one for each picture: [len(most), N]."""
+    drawn = torch.rand(len(most), len(pictures), generator=generator).mul_(2).sub_(1).to(pictures.device)
+    return drawn * torch.tensor(most, device=pictures.device)[:, None]
 
 
 def _laid_out(pictures: Tensor) -> Tensor:

@@ -56,8 +56,9 @@ def sheared(images: Tensor, lean: float) -> Tensor:
 def test_one_that_is_to_judge_translations_reads_a_slanted_hand(trained: Classifier) -> None:
     train, test = digits()
     settings = ClassifierSettings(epochs=8)
-    assert settings.for_translations().slant == 0.5
-    assert ClassifierSettings(slant=0.1).for_translations().slant == 0.1  # what is set by hand stays
+    assert settings.for_translations().distortion == "strong"
+    by_hand = ClassifierSettings(distortion="mild")
+    assert by_hand.for_translations() == by_hand
     reader = train_classifier(train, 10, settings.for_translations())
     for lean in (0.5, -0.5):
         images = sheared(test.images, lean)
