@@ -78,7 +78,7 @@ def saturating(prepared: Prepared, _yardstick: Yardstick, seeds: int, epochs: in
 def ttur(prepared: Prepared, yardstick: Yardstick, seeds: int, epochs: int) -> None:
     """Print what the Fréchet distance does with one rate and with two."""
     head("rates of G and D", "seed", "best", "last", "worst after the best")
-    for rates in ((1e-4, 1e-4), (3e-4, 3e-4), (1e-4, 3e-4)):
+    for rates in ((1e-4, 1e-4), (3e-4, 3e-4), (1e-4, 3e-4), (1e-3, 1e-3), (2.5e-4, 1e-3), (4e-3, 4e-3), (1e-3, 4e-3)):
         for seed in range(seeds):
             given = {"lr": rates[0], "discriminator_lr": rates[1], "betas": [0, 0.9], "loss": "hinge"}
             settings = TrainSettings.parse("train", {**given, "seed": seed, "epochs": epochs})
