@@ -51,8 +51,8 @@ def reached(found: dict[str, float], target: dict[str, float]) -> bool:
 
 
 def seconds_to(target: dict[str, float], prepared: Prepared, yardstick: Yardstick, seed: int, epochs: int) -> float:
-    """Seconds of training with `better` settings until the target is reached; infinite if it is not in `epochs`."""
-    settings = SETTINGS["better"].model_copy(update={"epochs": epochs, "seed": seed})
+    """Seconds of training with `steady` settings until the target is reached; infinite if it is not in `epochs`."""
+    settings = SETTINGS["steady"].model_copy(update={"epochs": epochs, "seed": seed})
     start = time.perf_counter()  # making the networks counts
     game, batches = set_up(ModelSettings(), settings, (prepared, None), torch.device("cpu"))
     spent, step, total = 0.0, 0, epochs * len(batches)

@@ -44,7 +44,7 @@ def translation_figures(
 
     kept_there, kept_back: shares of translated test pictures that a classifier of the other set takes for the class
     that they had, where both sets have the same classes; untranslated_there, untranslated_back: the control, the
-    shares of the same pictures that it takes for their class as they are. cycle_error: mean absolute difference of the
+    shares of the test pictures that it takes for their class as they are. cycle_error: mean absolute difference of the
     source's test pictures from what they are there and back again, as a share of the range of a pixel.
     """
     (network, _), (source, target) = load_network(path, "generator"), data
@@ -58,7 +58,8 @@ def translation_figures(
             "untranslated_there": _right(judges[1], source.test),
             "untranslated_back": _right(judges[0], target.test),
         }
-        figures = {name: share for name, share in found.items() if share is not None}
+        if None not in found.values():  # a judge may know no classes
+            figures = {name: share for name, share in found.items() if share is not None}
     again = translated(network.back, translated(network.there, source.test.images, device), device)
     figures["cycle_error"] = _difference(again, source.test.images)
     return figures
@@ -75,11 +76,9 @@ def sentences(figures: Figures) -> list[str]:
             )
         lines.append(line + ".")
     if "kept_there" in figures:
-        kept = (
-            f"{figures['kept_there']:.1%} of the pictures there and {figures['kept_back']:.1%} back (untranslated they "
-            f"pass for it in {figures['untranslated_there']:.1%} and {figures['untranslated_back']:.1%})"
-        )
-        lines.append(f"Translation keeps the class of {kept}.")
+        kept = f"{figures['kept_there']:.1%} of the pictures there and {figures['kept_back']:.1%} back"
+        control = f"{figures['untranslated_there']:.1%} and {figures['untranslated_back']:.1%} without any translation"
+        lines.append(f"Translation keeps the class of {kept}; the classifiers are right in {control}.")
     if "cycle_error" in figures:
         lines.append(f"There and back again a pixel differs by {figures['cycle_error']:.1%} of its range.")
     return lines

@@ -19,13 +19,14 @@ class ClassifierSettings(Settings):
     distortion: Literal["auto", "mild", "strong"] = Field(
         "auto",
         description="how much the training pictures are turned, scaled and moved at random; strong: more, and slanted "
-        "and stretched, too, so that other hands can be read; auto: strong where there is a data.target, else mild",
+        "and stretched, too, so that other hands can be read; auto: strong for classes beside a data.target, else mild",
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of its weights, order and distortions")
 
-    def for_translations(self) -> "ClassifierSettings":
-        """The same for one that is to judge what was translated from another set."""
-        return self.model_copy(update={"distortion": "strong"}) if self.distortion == "auto" else self
+    def settled(self, *, other_hands: bool) -> "ClassifierSettings":
+        """The same with a value in the place of `auto`: strong distortion if other hands are to be read."""
+        auto = "strong" if other_hands else "mild"
+        return self.model_copy(update={"distortion": auto}) if self.distortion == "auto" else self
 
 
 class EvaluateSettings(Settings):

@@ -74,7 +74,10 @@ def write_page(page: Page, out: Path) -> None:
 def write_card(page: Page, out: Path) -> None:
     """Write the model card, as model hubs read it, to `out`."""
     details = page.evaluation
-    figures = {"frechet_ratio": details["frechet_ratio"], **details.get("obedience", {})}
+    obedience = {
+        name: value for name, value in details.get("obedience", {}).items() if not name.startswith("untranslated")
+    }
+    figures = {"frechet_ratio": details["frechet_ratio"], **obedience}
     figures |= {name: row["samples"] for name, row in details["figures"].items()}
     translates = page.model.model_dump()["architecture"] == "cyclegan"
     write_text(out, render("card.md.j2", page=page, figures=figures, translates=translates))

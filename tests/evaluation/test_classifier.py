@@ -56,10 +56,10 @@ def sheared(images: Tensor, lean: float) -> Tensor:
 def test_one_that_is_to_judge_translations_reads_a_slanted_hand(trained: Classifier) -> None:
     train, test = digits()
     settings = ClassifierSettings(epochs=8)
-    assert settings.for_translations().distortion == "strong"
+    assert settings.settled(other_hands=False).distortion == "mild"
     by_hand = ClassifierSettings(distortion="mild")
-    assert by_hand.for_translations() == by_hand
-    reader = train_classifier(train, 10, settings.for_translations())
+    assert by_hand.settled(other_hands=True) == by_hand
+    reader = train_classifier(train, 10, settings.settled(other_hands=True))
     for lean in (0.5, -0.5):
         images = sheared(test.images, lean)
         wrong = [(look(one, images).logits.argmax(1) != test.labels).float().mean() for one in (trained, reader)]

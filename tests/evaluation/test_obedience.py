@@ -86,12 +86,20 @@ def test_translators_are_judged_there_back_and_there_and_back(
     found = translation_figures(tmp_path, (JUDGE, JUDGE), [samples], (prepared, prepared), "cpu")
     assert found["kept_there"] == 1
     assert found["kept_back"] == pytest.approx(0.25)  # black stays black, the others become one class darker
-    assert (found["untranslated_there"], found["untranslated_back"]) == (1, 1)
+    lower = Judge("a shade lower", lambda images: View(images.float(), (torch.as_tensor(shade_of(images).classes) - 1)))
+    for judges, control in (((JUDGE, lower), (0, 1)), ((lower, JUDGE), (1, 0))):  # each set is for the other's judge
+        controlled = translation_figures(tmp_path, judges, [samples], (prepared, prepared), "cpu")
+        assert (controlled["untranslated_there"], controlled["untranslated_back"]) == control
     # there and back again: 60 darker, but for the black ones, which lose what they have above 0
     assert 0.75 * 60 / 255 < found["cycle_error"] < 60 / 255
     other = Prepared(prepared.train, prepared.test, prepared.about | {"classes": list("wxyz")})
     assert translation_figures(tmp_path, (JUDGE, JUDGE), [samples], (prepared, other), "cpu").keys() == {"cycle_error"}
-    assert len(sentences(found)) == 2
+    kept, again = sentences(found)
+    assert (
+        "100.0% of the pictures there and 25.0% back" in kept
+        and "right in 100.0% and 100.0% without any translation" in kept
+    )
+    assert "differs by" in again
 
 
 def test_samples_of_a_conditional_generator_have_the_datas_classes(prepared: Prepared, tmp_path: Path) -> None:

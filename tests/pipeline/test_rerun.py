@@ -23,6 +23,7 @@ TABLE: list[tuple[str, Any, list[str]]] = [
     ("sample__weights", "raw", ["sample", "report"]),
     ("sample__grid_rows", 3, ["sample", "report"]),
     ("classifier__epochs", 2, ["classifier", "evaluate", "report"]),
+    ("classifier__distortion", "strong", ["classifier", "evaluate", "report"]),
     ("evaluate__samples", 150, ["evaluate", "report"]),
     ("animate__frame_ms", 50, ["animate", "report"]),
     ("animate__scale", 2, ["animate", "report"]),

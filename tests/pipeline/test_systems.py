@@ -79,7 +79,9 @@ def test_two_sets_of_pictures_are_translated(make_project: Callable[[], Project]
     assert Prepared.load(other).train.images[:, :, :2].any()
     assert {"kept_there", "kept_back", "untranslated_there", "cycle_error", "frechet_ratio"} <= metrics(project).keys()
     assert [path.name for path in (project.path / "reports/extras").glob("*.png")] == ["back.png"]
-    assert (project.path / "models/extras/target_classifier.safetensors").is_file()
+    assert "untranslated" not in (project.path / "models/README.md").read_text()  # a control is no figure of the model
+    for name in ("classifier", "extras/target_classifier"):  # each is to read the other set's hand
+        assert read_about(project.path / f"models/{name}.safetensors")["distortion"] == "strong"
     source, out = project.path / "data/images/1", tmp_path / "translated"
     done = project.python("-m", "gan.translate", "models/generator.safetensors", str(source), "--out", str(out))
     assert done.returncode == 0, done.stderr
