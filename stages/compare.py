@@ -29,6 +29,7 @@ from stages.systems import SYSTEMS, switches
 
 OUT = Path("reports/comparison.md")
 POLL = 5.0  # seconds
+PATIENCE, RESTARTS = 4, 3  # looks without any worker before another is started; how often, while nothing ends
 
 
 def dvc(*arguments: str) -> str:
@@ -62,19 +63,34 @@ def queue(systems: list[str], common: list[str]) -> None:
 
 
 def wait(systems: list[str], jobs: int) -> None:
-    """Work the queue off, and say what ends."""
-    # The worker that it leaves behind would hold a pipe open until the whole queue is done.
-    start = [sys.executable, "-m", "dvc", "queue", "start", "--jobs", str(jobs)]
-    subprocess.run(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    waiting = {f"compare-{system}" for system in systems}
+    """Work the queue off, and say what ends. Exits if no worker stays alive."""
+    waiting, without, started = {f"compare-{system}" for system in systems}, 0, 0
+    start(jobs)
     while waiting:
         time.sleep(POLL)
-        for line in dvc("queue", "status").splitlines():
+        status = dvc("queue", "status")
+        for line in status.splitlines():
             name = next((name for name in waiting if name in line.split()), None)
             if name and ("Success" in line or "Failed" in line):
                 waiting.remove(name)
+                started = 0
                 outcome = "done" if "Success" in line else f"failed, see `dvc queue logs {name}`"
                 print(f"compare: {name}: {outcome}", flush=True)
+        # A worker of DVC's dies of a message in the queue that is not yet written to its end.
+        without = without + 1 if "0 active, 0 idle" in status else 0
+        if waiting and without == PATIENCE:
+            if started == RESTARTS:
+                sys.exit(f"compare: workers end before {min(waiting)} does: see `dvc queue status`, `make doctor`")
+            print("compare: DVC's worker has ended, starting another", flush=True)
+            start(jobs)
+            without, started = 0, started + 1
+
+
+def start(jobs: int) -> None:
+    """Start workers for the queue."""
+    # The worker that it leaves behind would hold a pipe open until the whole queue is done.
+    command = [sys.executable, "-m", "dvc", "queue", "start", "--jobs", str(jobs)]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
 
 
 def experiment_of(name: str) -> Experiment | None:

@@ -1,7 +1,9 @@
 """`python -m stages.compare`: systems as experiments of a queue, and a page about them."""
 
+import pytest
 from PIL import Image
 
+from stages import compare
 from stages.systems import SYSTEMS, switches
 from tests.conftest import Project
 
@@ -33,3 +35,29 @@ def test_two_systems_are_compared(finished: Project) -> None:
 def test_every_system_is_made_of_parameters() -> None:
     assert switches(SYSTEMS["ttur"]) == ["-S", "train.loss=hinge", "-S", "train.ttur=true"]
     assert len({tuple(parameters.items()) for parameters in SYSTEMS.values()}) == len(SYSTEMS)
+
+
+def test_a_worker_that_has_ended_is_followed_by_another(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As happens where DVC's worker meets a message of its queue that is half written."""
+    started: list[int] = []
+    nobody, somebody = "Worker status: 0 active, 0 idle", "Worker status: 1 active, 0 idle"
+
+    def status(*_arguments: str) -> str:
+        queued = "a1 compare-hinge 05:49 AM Queued\n"
+        return f"b2 compare-hinge 05:49 AM Success\n{somebody}" if len(started) == 2 else queued + nobody
+
+    monkeypatch.setattr(compare, "POLL", 0)
+    monkeypatch.setattr(compare, "dvc", status)
+    monkeypatch.setattr(compare, "start", started.append)
+    compare.wait(["hinge"], 1)
+    assert started == [1, 1]
+    assert capsys.readouterr().out.splitlines() == [
+        "compare: DVC's worker has ended, starting another",
+        "compare: compare-hinge: done",
+    ]
+    monkeypatch.setattr(compare, "dvc", lambda *_arguments: f"a1 compare-hinge 05:49 AM Queued\n{nobody}")
+    with pytest.raises(SystemExit, match="workers end before compare-hinge does"):
+        compare.wait(["hinge"], 1)
+    assert len(started) == 2 + 1 + compare.RESTARTS
