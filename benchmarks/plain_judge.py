@@ -29,14 +29,14 @@ def network() -> nn.Sequential:
 def plain_judge(prepared: Prepared) -> Judge:
     """The judge, trained on MNIST's training split if that has not been done."""
     path = CACHE / "plain_classifier.safetensors"
-    classifier = network()
     if not path.exists():
         print("training the plain judge (minutes, once)", flush=True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            classifier = network()
-            _train(classifier, prepared.train.images, prepared.train.labels)
-        save_tensors(path, classifier.state_dict(), {"kind": "plain classifier"})
+            untrained = network()
+            _train(untrained, prepared.train.images, prepared.train.labels)
+        save_tensors(path, untrained.state_dict(), {"kind": "plain classifier"})
+    classifier = network()
     classifier.load_state_dict(load_tensors(path))
     classifier.eval()
 
