@@ -35,7 +35,6 @@ class Adam:
         """Begin a step, in which `move` is to be called for every parameter once."""
         self._step.add_(1)
 
-    @torch.no_grad()
     def move(self, start: int, gradients: Gradients) -> None:
         """Move as many parameters as there are gradients, from number `start` on."""
         rows = slice(start, start + len(gradients))

@@ -3,24 +3,58 @@
 import os
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from gan.training.adam import Gradients
 
+FEW = 4096  # weights with which a product by oneDNN is sooner made than prepared
+MANY = 2**19  # weights from which on it matters that a core need not read all of them
 # Elementwise operations on fewer numbers than this stay in one thread (at::internal::GRAIN_SIZE).
 GRAIN = 32768
 
+aten = torch.ops.aten
 
-def linear(layer: nn.Linear) -> "Linear":
-    """The passes of `layer`: see the three kinds. Weights that are few take the plain ones, which cost least a call."""
-    cores, weight = torch.get_num_threads(), layer.weight
-    if weight.dtype == torch.float32 and weight.numel() >= GRAIN and prefers_one_dnn(cores):
-        return OneDnnLinear(layer)
+
+class Activation(NamedTuple):
+    """What follows a layer, by oneDNN's name for it: leaky_relu, with a slope, tanh or none."""
+
+    name: str = "none"
+    slope: float = 0.0
+
+    @classmethod
+    def of(cls, layer: nn.LeakyReLU | nn.Tanh) -> "Activation":
+        """That of a network's layer."""
+        return cls("leaky_relu", layer.negative_slope) if isinstance(layer, nn.LeakyReLU) else cls("tanh")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """In place."""
+        if self.name == "leaky_relu":
+            aten.leaky_relu_.default(x, self.slope)
+        elif self.name == "tanh":
+            x.tanh_()
+        return x
+
+    def backward(self, g: Tensor, out: Tensor) -> Tensor:
+        """The gradient of what it was given, of that of its output and the output."""
+        if self.name == "leaky_relu":
+            g = aten.leaky_relu_backward.default(g, out, self.slope, True)
+        elif self.name == "tanh":
+            g = aten.tanh_backward.default(g, out)
+        return g
+
+
+def linear(layer: nn.Linear, activation: Activation) -> "Linear":
+    """The passes of `layer` and an activation after it: see the three kinds. Weights that are few take the plain ones,
+    which cost least a call."""
+    cores, weight, bias = torch.get_num_threads(), layer.weight.detach(), layer.bias.detach()
+    if weight.dtype == torch.float32 and weight.numel() >= FEW and prefers_one_dnn(cores):
+        return OneDnnLinear(weight, bias, activation)
     if cores > 1 and len(weight) % cores == 0 and weight.numel() >= cores * GRAIN:
-        return SharedLinear(layer, cores)
-    return Linear(layer)
+        return SharedLinear(weight, bias, activation, cores)
+    return Linear(weight, bias, activation)
 
 
 def prefers_one_dnn(cores: int) -> bool:
@@ -44,29 +78,31 @@ def cores_share_a_cache() -> bool:
 
 
 class Linear:
-    """Activations are [features, batch], gradients alike."""
+    """Activations are [batch, features], gradients alike."""
 
-    def __init__(self, layer: nn.Linear) -> None:
-        self.weight, self.bias = layer.weight.detach(), layer.bias.detach()[:, None]
-        self.turned = self.weight.t()
+    def __init__(self, weight: Tensor, bias: Tensor, activation: Activation) -> None:
+        self.weight, self.bias, self.activation = weight, bias, activation
+        self.turned = weight.t()
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.addmm(self.bias, self.weight, x), x
+    def forward(self, x: Tensor) -> tuple[Tensor, None]:
+        """The output, and what else the way back needs of this pass: nothing."""
+        return self.activation.forward(self.affine(x)), None
 
-    def backward(self, g: Tensor, kept: Tensor) -> tuple[Tensor, Gradients]:
-        return self.below(g), self.gradients(g, kept)
+    def affine(self, x: Tensor) -> Tensor:
+        """The output before the activation."""
+        return torch.addmm(self.bias, x, self.turned)
 
     def gradients(self, g: Tensor, x: Tensor) -> Gradients:
-        """Those of weight and bias, valid until the next call."""
-        return torch.mm(g, x.t()), g.sum(1)
+        """Those of weight and bias, valid until the next call, given that of `affine`'s output."""
+        return torch.mm(g.t(), x), g.sum(0)
 
     def below(self, g: Tensor) -> Tensor:
-        """The gradient of the input."""
-        return torch.mm(self.turned, g)
+        """The gradient of the input, given the same."""
+        return torch.mm(g, self.weight)
 
     def above(self, x: Tensor) -> Tensor:
-        """The product of the weight with x alone, without the bias."""
-        return torch.mm(self.weight, x)
+        """The product of x with the weight alone."""
+        return torch.mm(x, self.turned)
 
 
 class OneDnnLinear(Linear):
@@ -74,26 +110,42 @@ class OneDnnLinear(Linear):
 
     MKL, which torch.mm takes, leaves AVX-512 alone on AMD's processors: on two cores of an EPYC 9005 it makes 190
     GFLOP/s of these products, oneDNN 400. The operation is the one that torch.compile puts in the place of a Linear
-    layer; it wants its first factor contiguous and takes the second as it lies.
+    layer.
     """
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return _product(self.weight, x.t()).add_(self.bias), x
+    def __init__(self, weight: Tensor, bias: Tensor, activation: Activation) -> None:
+        super().__init__(weight, bias, activation)
+        # oneDNN may share out the rows of its first factor and have each core read all of the second. With many weights
+        # as the second that costs a tenth of a training step where the host has put the cores apart; as the first one,
+        # next to nothing: the product has to be turned.
+        self.first = weight.numel() >= MANY
+
+    def forward(self, x: Tensor) -> tuple[Tensor, None]:
+        if self.first:
+            return super().forward(x)
+        kind, slope = self.activation
+        return _product(x, self.weight, self.bias, kind, (slope,) if kind == "leaky_relu" else ()), None
+
+    def affine(self, x: Tensor) -> Tensor:
+        if self.first:
+            return torch.add(_product(self.weight, x).t(), self.bias, out=x.new_empty(len(x), len(self.weight)))
+        return _product(x, self.weight, self.bias)
 
     def gradients(self, g: Tensor, x: Tensor) -> Gradients:
-        return _product(g, x), g.sum(1)
+        return _product(g.t(), x.t()), g.sum(0)
 
     def below(self, g: Tensor) -> Tensor:
-        # Turning the gradient and the result is cheaper than turning the weight.
-        return _product(g.t(), self.turned).t().contiguous()
+        return _product(g, self.turned)
 
     def above(self, x: Tensor) -> Tensor:
-        return _product(self.weight, x.t())
+        return _product(x, self.weight)
 
 
-def _product(first: Tensor, second: Tensor) -> Tensor:
-    """first [M, K] · second [N, K]ᵀ, [M, N]."""
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(first, second, None, "none", [], "")
+def _product(
+    first: Tensor, second: Tensor, bias: Tensor | None = None, kind: str = "none", settings: tuple[float, ...] = ()
+) -> Tensor:
+    """first [M, K] · second [N, K]ᵀ + bias [N], and what an activation of that kind makes of it, [M, N]."""
+    product: Tensor = torch.ops.mkldnn._linear_pointwise.default(first, second, bias, kind, settings, "")
     return product
 
 
@@ -106,26 +158,27 @@ class SharedLinear(Linear):
     in all three products, and they are the rows that elementwise operations, the optimizer's too, give to it.
     """
 
-    def __init__(self, layer: nn.Linear, cores: int) -> None:
-        super().__init__(layer)
-        self.cores, self.cut = cores, (cores, len(self.weight) // cores, -1)
-        self.weights, self.biases = self.weight.view(self.cut), self.bias.view(self.cut)
-        self.turned = self.weights.transpose(1, 2)
+    def __init__(self, weight: Tensor, bias: Tensor, activation: Activation, cores: int) -> None:
+        super().__init__(weight, bias, activation)
+        self.cores, self.weights = cores, weight.view(cores, len(weight) // cores, -1)
         # Places that are kept stay with their cores, and so large a tensor costs more to get than to fill.
-        self.of_weight = torch.empty_like(self.weight)
-        self.of_weights = self.of_weight.view(self.cut)
+        self.of_weight = torch.empty_like(weight)
+        self.of_weights = self.of_weight.view_as(self.weights)
         self.shares: Tensor | None = None
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.baddbmm(self.biases, self.weights, x.expand(self.cores, -1, -1)).flatten(0, 1), x
+    def affine(self, x: Tensor) -> Tensor:
+        products = torch.bmm(self.weights, x.t().expand(self.cores, -1, -1)).flatten(0, 1)
+        return torch.add(products.t(), self.bias, out=x.new_empty(len(x), len(self.weight)))
 
     def gradients(self, g: Tensor, x: Tensor) -> Gradients:
-        torch.bmm(g.view(self.cut), x.t().expand(self.cores, -1, -1), out=self.of_weights)
-        return self.of_weight, g.sum(1)
+        torch.bmm(self._cut(g), x.expand(self.cores, -1, -1), out=self.of_weights)
+        return self.of_weight, g.sum(0)
 
     def below(self, g: Tensor) -> Tensor:
-        cut = g.unflatten(0, self.cut[:2])
-        if self.shares is None or self.shares.shape[2] != cut.shape[2]:
-            self.shares = torch.empty(self.cores, self.turned.shape[1], cut.shape[2], dtype=g.dtype)
-        torch.bmm(self.turned, cut, out=self.shares)  # each core sums over its outputs
+        if self.shares is None or self.shares.shape[1] != len(g):
+            self.shares = g.new_empty(self.cores, len(g), self.weight.shape[1])
+        torch.bmm(self._cut(g).transpose(1, 2), self.weights, out=self.shares)  # each core sums over its outputs
         return torch.add(self.shares[0], self.shares[1]) if self.cores == 2 else self.shares.sum(0)
+
+    def _cut(self, g: Tensor) -> Tensor:
+        return g.t().view(self.cores, -1, len(g))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gan.networks.build import answer
 from gan.networks.layers import mixes_rows
 from gan.training.adam import Adam, Gradients
-from gan.training.chain import Chain
+from gan.training.chain import Chain, Tape
 from gan.training.flat import Flat
 from gan.training.losses import Slopes
 from gan.training.penalties import zero_centred
@@ -41,7 +41,7 @@ class Player:
         self.parameters = list(network.parameters())
         self.optimizer = Adam(self.parameters, lr, betas)
         self._chain = Chain(network) if Chain.fits(network) and not bfloat16 else None
-        self._tape: list[Any] = []  # of the last pass through the chain
+        self._tape = Tape([], [])  # of the last pass through the chain
         self._gathered = Flat(self.parameters) if team.size > 1 else None
 
     def answer(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -64,7 +64,7 @@ class Player:
         """
         if self._chain is not None and labels is None:
             chain, skip = self._chain, 0 if before is None else len(before)
-            output, tape = chain.run(x, before)
+            output, tape = chain.run(x if before is None else torch.cat([before, x]))
             self._tape = tape
 
             def through_chain(g: Tensor, extra: Extra = None) -> Tensor | None:

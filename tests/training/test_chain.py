@@ -16,7 +16,7 @@ from gan.training.adam import Gradients
 from gan.training.chain import Chain
 from gan.training.flat import ALIGNMENT, Flat
 from gan.training.games import NoiseToImage
-from gan.training.linear import Linear, OneDnnLinear, linear, prefers_one_dnn
+from gan.training.linear import Activation, Linear, OneDnnLinear, SharedLinear, linear, prefers_one_dnn
 from gan.training.losses import LOSSES, Loss
 from gan.training.penalties import zero_centred
 from gan.training.player import Player
@@ -37,12 +37,15 @@ def cores(request: pytest.FixtureRequest) -> Iterator[int]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(params=["one-dnn", "plain", "double"])
+@pytest.fixture(params=["one-dnn", "one-dnn, turned", "plain", "double"])
 def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """How products are made, whatever suits this machine. In double precision: torch's own."""
-    if request.param == "one-dnn" and not torch.backends.mkldnn.is_available():
+    wide = request.param.startswith("one-dnn")
+    if wide and not torch.backends.mkldnn.is_available():
         pytest.skip("PyTorch comes without oneDNN here")
-    monkeypatch.setattr(gan.training.linear, "prefers_one_dnn", lambda _cores: request.param == "one-dnn")
+    monkeypatch.setattr(gan.training.linear, "prefers_one_dnn", lambda _cores: wide)
+    if request.param == "one-dnn, turned":
+        monkeypatch.setattr(gan.training.linear, "MANY", 0)
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64 if request.param == "double" else torch.float32)
     yield request.param
@@ -59,8 +62,7 @@ class Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x, weight)
-        product: torch.Tensor = gan.training.linear._product(weight, x)
-        return (product + bias[:, None]).t().contiguous()
+        return OneDnnLinear(weight, bias, Activation()).affine(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -80,7 +82,7 @@ def with_its_products(network: nn.Module) -> nn.Module:
     """A copy for autograd that makes the products of Linear layers as the written-out passes do."""
     network = copy.deepcopy(network)
     for layer in network.modules():
-        if isinstance(layer, nn.Linear) and isinstance(linear(layer), OneDnnLinear):
+        if isinstance(layer, nn.Linear) and isinstance(linear(layer, Activation()), OneDnnLinear):
             layer.__class__ = LikeOneDnn
     return network
 
@@ -94,7 +96,7 @@ def compare(network: nn.Module, x: torch.Tensor, before: torch.Tensor | None) ->
     for rows in (x, x[: len(x) // 2]):
         leaf = rows.clone().requires_grad_()
         expected = plain(leaf if before is None else torch.cat([before, leaf]))
-        output, tape = chain.run(rows, before)
+        output, tape = chain.run(rows if before is None else torch.cat([before, rows]))
         torch.testing.assert_close(output, expected.detach(), **close)
         g = torch.randn_like(expected)
         *gradients, of_input = torch.autograd.grad(expected, [*plain.parameters(), leaf], g)
@@ -127,7 +129,7 @@ def test_flatness_is_the_penalty_by_autograd(cores: int, products: str) -> None:
     assert Chain.fits(network)
     chain, (real, fake) = Chain(network), torch.randn(2, 24, *SHAPE)
     assert chain.piecewise_linear and not Chain(_sequential(build_generator(WIDTHS, SHAPE))).piecewise_linear
-    _, tape = chain.run(fake, real)
+    _, tape = chain.run(torch.cat([real, fake]))
     for rows, pictures in ((slice(0, 24), real), (slice(24, 48), fake)):
         value, gradients = chain.flatness(tape, rows)
         expected = zero_centred(network, pictures)
@@ -146,18 +148,31 @@ def test_one_dnns_product_is_torchs() -> None:
     if not torch.backends.mkldnn.is_available():
         pytest.skip("PyTorch comes without oneDNN here")
     for rows, columns, inner in ((96, 64, 100), (5, 32, 384), (770, 64, 96)):
-        first, second = torch.randn(rows, inner), torch.randn(columns, inner)
-        torch.testing.assert_close(
-            gan.training.linear._product(first, second), first @ second.t(), rtol=1e-4, atol=1e-4
-        )
+        first, second, bias = torch.randn(rows, inner), torch.randn(columns, inner), torch.randn(columns)
+        expected = first @ second.t() + bias
+        for kind, settings, bent in (
+            ("none", (), expected),
+            ("leaky_relu", (0.3,), nn.functional.leaky_relu(expected, 0.3)),
+            ("tanh", (), expected.tanh()),
+        ):
+            product = gan.training.linear._product(first, second, bias, kind, settings)
+            torch.testing.assert_close(product, bent, rtol=1e-4, atol=1e-4)
 
 
-def test_which_products(monkeypatch: pytest.MonkeyPatch) -> None:
-    large, small = nn.Linear(512, 256), nn.Linear(16, 8)
+def test_which_products(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+    large, small, uneven = nn.Linear(512, 300), nn.Linear(16, 8), nn.Linear(512, 301)
+
+    def kind(layer: nn.Linear) -> type[Linear]:
+        return type(linear(layer, Activation()))
+
     monkeypatch.setattr(gan.training.linear, "prefers_one_dnn", lambda _cores: True)
-    assert type(linear(large)) is OneDnnLinear
-    assert type(linear(small)) is Linear
-    assert type(linear(large.double())) is not OneDnnLinear
+    assert kind(large) is kind(uneven) is OneDnnLinear
+    assert kind(small) is Linear
+    assert kind(nn.Linear(512, 300, dtype=torch.float64)) is not OneDnnLinear
+    monkeypatch.undo()
+    monkeypatch.setattr(gan.training.linear, "prefers_one_dnn", lambda _cores: False)
+    assert kind(large) is (SharedLinear if cores > 1 else Linear)
+    assert kind(small) is kind(uneven) is Linear
     monkeypatch.undo()
     capability, together = ["AVX512"], [True]
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability[0])
