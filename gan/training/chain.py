@@ -72,21 +72,21 @@ class Chain:
         treat every row by itself (no BatchNorm).
         """
         g = g.flatten(1)
-        of_input: Tensor | None = None
         after: Gradients = []  # of a BatchNorm
-        for i in reversed(range(len(self._links))):
+        for i in reversed(range(1, len(self._links))):
             link, x = self._links[i], tape.values[i]
             g = link.activation.backward(g, tape.values[i + 1])
             if isinstance(link, Linear):
-                if i > 0:
-                    below = link.below(g)
-                elif wanted:
-                    of_input = link.below(g[skip:])
+                below = link.below(g)
                 take(2 * i, [*link.gradients(g, x), *after])  # each has a weight and a bias
                 g, after = below, []
             else:
                 g, of_these = link.backward(g, x, tape.kept[i])
                 after = [*of_these, *after]
+        first, x = self._linears[0], tape.values[0]
+        g = first.activation.backward(g, tape.values[1])
+        of_input = first.below(g[skip:]) if wanted else None
+        take(0, [*first.gradients(g, x), *after])
         return of_input
 
     @property

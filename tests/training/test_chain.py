@@ -197,6 +197,7 @@ class Pair(Team):
     "layers",
     [
         [nn.Flatten(), nn.Linear(16, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1)],
+        [nn.Flatten(), nn.Linear(16, 1)],
         [nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 1)],
     ],
 )
