@@ -17,7 +17,7 @@ from gan.training.snapshots import Snapshots
 
 STEADY = TrainSettings(lr=5e-4, betas=[0, 0.99], r1=0.1, ema=0.9998)
 # All train the tutorial's networks. `make better` runs the last in the pipeline; the falling rate is worth coverage and
-# costs likelihood, which the paper's table is of.
+# costs some distance.
 SETTINGS = {
     "tutorial": TrainSettings(),
     "steady": STEADY,

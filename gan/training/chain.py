@@ -33,8 +33,8 @@ class Chain:
 
     - No node for each of some forty operations.
     - The products are those that suit the processor: gan/training/linear.py.
-    - The gradients of a layer are handed out as soon as they are there, while they are in the cores' caches, and their
-      place serves the next layer.
+    - The gradients of a Linear layer are handed out as soon as they are there, while they are in the cores' caches, and
+      their place serves the next layer.
     """
 
     def __init__(self, network: nn.Sequential) -> None:
@@ -64,7 +64,8 @@ class Chain:
 
     @torch.no_grad()
     def run_back(self, tape: Tape, g: Tensor, skip: int, wanted: bool, take: Take) -> Tensor | None:
-        """Hand out the gradients, given that of the output; returns that of the input, [B, features], if `wanted`.
+        """Hand out the gradients, given that of the output; returns that of the input, [B - skip, features], if
+        `wanted`.
 
         `take` gets the gradients of a Linear layer and of the BatchNorm after it, which are valid during the call
         alone, when nothing of this pass needs the layers' parameters any more. The first `skip` rows of the input, real
@@ -117,7 +118,7 @@ class Chain:
 
 
 class _BatchNorm:
-    """As a Linear's passes, but for what it keeps: mean and inverse deviation of each feature."""
+    """Forward as a Linear's; keeps mean and inverse deviation of each feature for `backward`."""
 
     def __init__(self, layer: nn.BatchNorm1d, activation: Activation) -> None:
         self.settings, self.activation = (True, layer.momentum, layer.eps), activation
@@ -163,11 +164,11 @@ def _usual(layer: nn.Module) -> bool:
 
 def _inner(network: nn.Sequential) -> list[nn.Module]:
     """The layers between Flatten and Unflatten."""
-    layers = list(network.children())
+    layers = list(network)
     return layers[isinstance(layers[0], nn.Flatten) : len(layers) - isinstance(layers[-1], nn.Unflatten)]
 
 
 def _tail(network: nn.Sequential) -> Sequence[int] | None:
     """The shape that an Unflatten layer at the end gives each row."""
-    last = list(network.children())[-1]
+    last = network[-1]
     return tuple(last.unflattened_size) if isinstance(last, nn.Unflatten) else None

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gan.training.adam import Gradients
 
-FEW = 4096  # weights with which a product by oneDNN is sooner made than prepared
+FEW = 4096  # with fewer weights, oneDNN takes longer to prepare a product than to make it
 MANY = 2**19  # weights from which on it matters that a core need not read all of them
 # Elementwise operations on fewer numbers than this stay in one thread (at::internal::GRAIN_SIZE).
 GRAIN = 32768
@@ -38,7 +38,7 @@ class Activation(NamedTuple):
         return x
 
     def backward(self, g: Tensor, out: Tensor) -> Tensor:
-        """The gradient of what it was given, of that of its output and the output."""
+        """The gradient of its input, given that of its output, and the output."""
         if self.name == "leaky_relu":
             g = aten.leaky_relu_backward.default(g, out, self.slope, True)
         elif self.name == "tanh":
@@ -110,15 +110,15 @@ class OneDnnLinear(Linear):
 
     MKL, which torch.mm takes, leaves AVX-512 alone on AMD's processors: on two cores of an EPYC 9005 it makes 190
     GFLOP/s of these products, oneDNN 400. The operation is the one that torch.compile puts in the place of a Linear
-    layer.
+    layer; it wants its first factor contiguous, or copies it, and takes the second as it lies.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, activation: Activation) -> None:
         super().__init__(weight, bias, activation)
         # oneDNN may share out the rows of its first factor and have each core read all of the second. With many weights
-        # as the second that costs a tenth of a training step where the host has put the cores apart; as the first one,
-        # next to nothing: the product has to be turned.
-        self.first = weight.numel() >= MANY
+        # as the second that costs a tenth of a training step in the slow phases that README, "Speed", tells of; as the
+        # first one of the pass forward, next to nothing. On the way back the turned weights would have to be copied.
+        self.first = torch.get_num_threads() > 1 and weight.numel() >= MANY
 
     def forward(self, x: Tensor) -> tuple[Tensor, None]:
         if self.first:
@@ -128,7 +128,7 @@ class OneDnnLinear(Linear):
 
     def affine(self, x: Tensor) -> Tensor:
         if self.first:
-            return torch.add(_product(self.weight, x).t(), self.bias, out=x.new_empty(len(x), len(self.weight)))
+            return _turned_sum(_product(self.weight, x), self.bias)
         return _product(x, self.weight, self.bias)
 
     def gradients(self, g: Tensor, x: Tensor) -> Gradients:
@@ -147,6 +147,11 @@ def _product(
     """first [M, K] · second [N, K]ᵀ + bias [N], and what an activation of that kind makes of it, [M, N]."""
     product: Tensor = torch.ops.mkldnn._linear_pointwise.default(first, second, bias, kind, settings, "")
     return product
+
+
+def _turned_sum(product: Tensor, bias: Tensor) -> Tensor:
+    """product [N, M]ᵀ + bias [N], contiguous: without a place given it would lie as the product does."""
+    return torch.add(product.t(), bias, out=product.new_empty(product.shape[::-1]))
 
 
 class SharedLinear(Linear):
@@ -168,7 +173,7 @@ class SharedLinear(Linear):
 
     def affine(self, x: Tensor) -> Tensor:
         products = torch.bmm(self.weights, x.t().expand(self.cores, -1, -1)).flatten(0, 1)
-        return torch.add(products.t(), self.bias, out=x.new_empty(len(x), len(self.weight)))
+        return _turned_sum(products, self.bias)
 
     def gradients(self, g: Tensor, x: Tensor) -> Gradients:
         torch.bmm(self._cut(g), x.expand(self.cores, -1, -1), out=self.of_weights)

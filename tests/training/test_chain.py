@@ -46,6 +46,7 @@ def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(gan.training.linear, "prefers_one_dnn", lambda _cores: wide)
     if request.param == "one-dnn, turned":
         monkeypatch.setattr(gan.training.linear, "MANY", 0)
+        monkeypatch.setattr(gan.training.linear, "FEW", 0)
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64 if request.param == "double" else torch.float32)
     yield request.param
@@ -124,11 +125,20 @@ def test_a_discriminators_passes_are_autograds_and_reals_get_no_gradient(cores: 
     compare(build_discriminator(WIDTHS, SHAPE), torch.randn(40, *SHAPE), torch.randn(24, *SHAPE))
 
 
+def test_other_orders_of_layers_have_autograds_passes(cores: int, products: str) -> None:
+    linear, norm = nn.Linear(64, 96), nn.BatchNorm1d(96)
+    layers = [linear, nn.LeakyReLU(0.1), norm, nn.BatchNorm1d(96), nn.LeakyReLU(0.3), nn.Linear(96, 5), nn.Tanh()]
+    compare(nn.Sequential(*layers), torch.randn(64, 64), None)
+    again = nn.LeakyReLU(0.2)  # one module in two places
+    compare(nn.Sequential(nn.Linear(64, 96), again, nn.Linear(96, 96), again), torch.randn(24, 64), torch.randn(8, 64))
+
+
 def test_flatness_is_the_penalty_by_autograd(cores: int, products: str) -> None:
     network = build_discriminator(WIDTHS, SHAPE)
     assert Chain.fits(network)
     chain, (real, fake) = Chain(network), torch.randn(2, 24, *SHAPE)
     assert chain.piecewise_linear and not Chain(_sequential(build_generator(WIDTHS, SHAPE))).piecewise_linear
+    assert not Chain(nn.Sequential(nn.Linear(2, 2), nn.Tanh())).piecewise_linear
     _, tape = chain.run(torch.cat([real, fake]))
     for rows, pictures in ((slice(0, 24), real), (slice(24, 48), fake)):
         value, gradients = chain.flatness(tape, rows)
