@@ -112,7 +112,7 @@ class Chain:
         value, h = g.square().sum() / (2 * count), g / count
         found: list[Tensor | None] = []
         for link, out in zip(self._linears, outputs, strict=True):
-            found += [link.gradients(at.pop(), h)[0].clone(), None]
+            found += [link.weight_gradient(at.pop(), h), None]
             h = link.activation.backward(link.above(h), out)
         return value, found
 

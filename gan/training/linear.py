@@ -94,7 +94,11 @@ class Linear:
 
     def gradients(self, g: Tensor, x: Tensor) -> Gradients:
         """Those of weight and bias, valid until the next call, given that of `affine`'s output."""
-        return torch.mm(g.t(), x), g.sum(0)
+        return self.weight_gradient(g, x), g.sum(0)
+
+    def weight_gradient(self, g: Tensor, x: Tensor) -> Tensor:
+        """That of the weight, to be kept."""
+        return torch.mm(g.t(), x)
 
     def below(self, g: Tensor) -> Tensor:
         """The gradient of the input, given the same."""
@@ -131,8 +135,8 @@ class OneDnnLinear(Linear):
             return _turned_sum(_product(self.weight, x), self.bias)
         return _product(x, self.weight, self.bias)
 
-    def gradients(self, g: Tensor, x: Tensor) -> Gradients:
-        return _product(g.t(), x.t()), g.sum(0)
+    def weight_gradient(self, g: Tensor, x: Tensor) -> Tensor:
+        return _product(g.t(), x.t())
 
     def below(self, g: Tensor) -> Tensor:
         return _product(g, self.turned)
