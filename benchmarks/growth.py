@@ -12,12 +12,15 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
-from benchmarks.training_speed import rate
+from benchmarks.training_speed import WARM, Loop, rate
 from gan.data.prepared import Batches
 from gan.files import load_tensors, save_tensors
 from gan.networks.settings import ModelSettings
@@ -39,24 +42,30 @@ def measure(folder: Path, seconds: float, batch: int = 64, side: int = 28, count
     """Train on `count` pictures in a file for some seconds and print what it took, as JSON."""
     model, path = ModelSettings(**more.get("model", {})), folder / f"{side}-{count}.safetensors"
     images = load_tensors(path)["images"]
-    game, batches = NoiseToImage(model, TrainSettings(), (1, side, side)), Batches(images, batch, 0)
+    game, batches = NoiseToImage(model, TrainSettings(batch_size=batch), (1, side, side)), Batches(images, batch, 0)
 
-    def iterations() -> Any:
+    def iterations() -> Iterator[None]:
         for epoch in range(10**9):
             for real in batches.epoch(epoch):
-                yield game.step(real)
+                game.step(real)
+                yield
 
-    loop = iterations()
-    for _ in range(20):
-        next(loop)
-    it_s, now = rate(loop, seconds, lambda: None), memory()
-    print(json.dumps({"it_s": it_s, "own": now["RssAnon"], "file": now["RssFile"]}))
+    with game.running():
+        loop = Loop(iterations())
+        loop.run(WARM)
+        it_s, now = rate(loop, seconds, lambda: None), memory()
+    print(json.dumps({"it_s": it_s, "own": now["Pss_Anon"] + now["Pss_Shmem"], "file": now["Pss_File"]}))
 
 
-def memory() -> dict[str, int]:
-    """MB of this process's own and of files that it has mapped."""
-    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Rss"))
-    return {name.rstrip(":"): int(kilobytes) // 1024 for name, kilobytes, _ in lines}
+def memory() -> Counter[str]:
+    """MB of this process and its children, what they share counted once: their own, and of files that are mapped."""
+    this, found = psutil.Process(), Counter[str]()
+    for process in (this, *this.children()):
+        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss_"):
+                name, kilobytes, _ = line.split()
+                found[name.rstrip(":")] += int(kilobytes)
+    return Counter({name: kilobytes // 1024 for name, kilobytes in found.items()})
 
 
 def main() -> None:

@@ -9,13 +9,14 @@ benchmarks.training_speed.
 import argparse
 import statistics
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 
 from benchmarks.plain import Plain
 from benchmarks.systems import settings_of
-from benchmarks.training_speed import rate
+from benchmarks.training_speed import Loop, rate
 from gan.data.prepared import Batch
 from gan.training.games import NoiseToImage
 from stages.systems import SYSTEMS
@@ -23,11 +24,14 @@ from stages.systems import SYSTEMS
 SHAPE, CLASSES = (1, 28, 28), 10
 
 
-def loop(step: Callable[[Batch], Any], batch: Batch) -> Iterator[None]:
+def loop(
+    step: Callable[[Batch], Any], batch: Batch, running: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Iterator[None]:
     """The same step again and again."""
-    while True:
-        step(batch)
-        yield
+    with running():
+        while True:
+            step(batch)
+            yield
 
 
 def main() -> None:
@@ -42,7 +46,7 @@ def main() -> None:
         torch.manual_seed(0)
         batch = Batch.of(torch.rand(train.batch_size, *SHAPE) * 2 - 1, torch.arange(train.batch_size) % CLASSES)
         game = NoiseToImage(model, train, SHAPE, classes=CLASSES)
-        loops = [loop(Plain(game, train.seed).step, batch), loop(game.step, batch)]
+        loops = [Loop(loop(Plain(game, train.seed).step, batch)), Loop(loop(game.step, batch, game.running))]
         for one in loops:
             rate(one, args.seconds, lambda: None)  # warm up
         turns = [[rate(one, args.seconds, lambda: None) for one in loops] for _ in range(args.rounds)]

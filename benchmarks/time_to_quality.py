@@ -14,6 +14,7 @@ import json
 import statistics
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -55,15 +56,18 @@ def seconds_to(target: dict[str, float], prepared: Prepared, yardstick: Yardstic
     settings = SETTINGS["steady"].model_copy(update={"epochs": epochs, "seed": seed})
     start = time.perf_counter()  # making the networks counts
     game, batches = set_up(ModelSettings(), settings, (prepared, None), torch.device("cpu"))
-    spent, step, total = 0.0, 0, epochs * len(batches)
-    for epoch in range(epochs):
-        for batch in batches.epoch(epoch):
+    spent, step, total, threads = 0.0, 0, epochs * len(batches), torch.get_num_threads()
+    with game.running():
+        for batch in chain.from_iterable(map(batches.epoch, range(epochs))):
             game.anneal(settings.rate(step / total))
             game.step(batch)
             step += 1
             if step % (len(batches) // CHECKS) == 0:
                 spent += time.perf_counter() - start
+                of_training = torch.get_num_threads()
+                torch.set_num_threads(threads)
                 found = figures(yardstick, game.snapshot(), 1000)
+                torch.set_num_threads(of_training)
                 if reached(found, target):
                     words = ", ".join(f"{key} {value:.3g}" for key, value in found.items())
                     print(f"| {seed} | {spent:.0f} | {step / len(batches):.2f} | {words} |", flush=True)

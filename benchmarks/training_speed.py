@@ -35,7 +35,24 @@ from gan.training.history import History
 from gan.training.settings import TrainSettings
 
 LATENT_DIM = 100
+WARM, STEPS = 100, 5  # iterations before anything is measured, and between two looks at the clock
 Wait = Callable[[], None]
+
+
+class Loop:
+    """A loop that is run in turns with others: an iteration at a time, with a number of threads of its own."""
+
+    def __init__(self, iterations: Iterator[None]) -> None:
+        self._iterations, self._threads = iterations, torch.get_num_threads()
+
+    def run(self, count: int) -> None:
+        """So many iterations."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._threads)
+        for _ in range(count):
+            next(self._iterations)
+        self._threads = torch.get_num_threads()
+        torch.set_num_threads(before)
 
 
 class Pictures(Dataset[Tensor]):
@@ -97,18 +114,19 @@ def tutorial(images: Tensor, shape: tuple[int, int, int], batch: int, device: to
 
 def engine(images: Tensor, shape: tuple[int, int, int], batch: int, device: torch.device) -> Iterator[None]:
     """This project's engine, an iteration at a time."""
-    game = NoiseToImage(ModelSettings(), TrainSettings(), shape, device)
+    game = NoiseToImage(ModelSettings(), TrainSettings(batch_size=batch), shape, device)
     batches = Batches(images.to(device), batch, seed=0)
     history = History(game.scalars, TrainSettings().log_every, len(batches))
     epoch = step = 0
-    while True:
-        for pictures in batches.epoch(epoch):
-            history.add(game.step(pictures))
-            if step % 400 == 0:
-                game.preview()
-            step += 1
-            yield
-        epoch += 1
+    with game.running():
+        while True:
+            for pictures in batches.epoch(epoch):
+                history.add(game.step(pictures))
+                if step % 400 == 0:
+                    game.preview()
+                step += 1
+                yield
+            epoch += 1
 
 
 def floor(shape: tuple[int, int, int], batch: int, device: torch.device) -> Iterator[None]:
@@ -141,22 +159,20 @@ def floor(shape: tuple[int, int, int], batch: int, device: torch.device) -> Iter
         yield
 
 
-def rates(loops: dict[str, Iterator[None]], rounds: int, seconds: float, wait: Wait) -> list[dict[str, float]]:
+def rates(loops: dict[str, Loop], rounds: int, seconds: float, wait: Wait) -> list[dict[str, float]]:
     """Iterations a second of each loop in each of `rounds` turns of `seconds`, one after the other."""
-    for loop in loops.values():  # warm up
-        for _ in range(30):
-            next(loop)
+    for loop in loops.values():
+        loop.run(WARM)
     return [{name: rate(loop, seconds, wait) for name, loop in loops.items()} for _ in range(rounds)]
 
 
-def rate(loop: Iterator[None], seconds: float, wait: Wait) -> float:
+def rate(loop: Loop, seconds: float, wait: Wait) -> float:
     """Iterations a second of a loop over about `seconds`."""
     wait()
     start, count = time.perf_counter(), 0
     while time.perf_counter() - start < seconds:
-        for _ in range(5):
-            next(loop)
-        count += 5
+        loop.run(STEPS)
+        count += STEPS
         wait()
     return count / (time.perf_counter() - start)
 
@@ -165,8 +181,11 @@ def measure(images: Tensor, batch: int, rounds: int, seconds: float, device: tor
     """The five figures for batches of that many pictures."""
     channels, height, width = images.shape[1:]
     shape = (channels, height, width)
-    loops = {loop.__name__: loop(images, shape, batch, device) for loop in (tutorial, engine)}
-    loops["floor"] = floor(shape, batch, device)
+    loops = {
+        "tutorial": Loop(tutorial(images, shape, batch, device)),
+        "engine": Loop(engine(images, shape, batch, device)),
+        "floor": Loop(floor(shape, batch, device)),
+    }
     turns = rates(loops, rounds, seconds, torch.cuda.synchronize if device.type == "cuda" else lambda: None)
     result = {f"{name}_it_s": round(statistics.median(turn[name] for turn in turns), 1) for name in loops}
     result["ratio"] = round(statistics.median(turn["engine"] / turn["tutorial"] for turn in turns), 2)

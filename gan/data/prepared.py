@@ -152,4 +152,4 @@ def spread(images: Tensor, count: int) -> Tensor:
 
 def scaled(images: Tensor) -> Tensor:
     """Pixels from 0 … 255 to [-1, 1], as float32."""
-    return images.to(torch.float32).div_(127.5).sub_(1)
+    return torch.div(images, 127.5).to(torch.float32).sub_(1)  # no copy in the usual type

@@ -1,6 +1,7 @@
 """Adam without the bookkeeping around it."""
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -53,6 +54,18 @@ class Adam:
             beta2=self._betas[1],
             eps=self._eps,
         )
+
+    def tensors(self) -> list[Tensor]:
+        """What it keeps of its own: moments and step count."""
+        return [*self._means, *self._squares, self._step]
+
+    def part(self, cut: Callable[[Tensor], Tensor]) -> "Adam":
+        """One for what `cut` makes of the parameters, views of them, with this one's moments and step count."""
+        part = copy.copy(self)
+        part._parameters, part._means, part._squares = (
+            [cut(tensor) for tensor in tensors] for tensors in (self._parameters, self._means, self._squares)
+        )
+        return part
 
     def state_dict(self) -> dict[str, Any]:
         """Moments and step count."""

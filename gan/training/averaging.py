@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from gan.networks.build import answer
+from gan.training.pair import Pair, share_network
+from gan.training.split import half
 
 STATISTICS_BATCH = 512
 EVERY = 8  # steps; an average over a thousand of them does not miss the rest, and reading all weights takes time
@@ -24,12 +26,19 @@ class Average:
     `settled` computes them anew from a fixed set of inputs; other buffers it copies.
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self._decay, self._steps = decay, 0
+    def __init__(self, network: nn.Module, decay: float, pair: Pair | None = None) -> None:
+        """pair: whose processes, while it is active, average half of the weights each; the network must be shared."""
+        self._decay, self._steps, self._pair = decay, 0, pair
         self._averaged = copy.deepcopy(network)
         self._current = [parameter.detach() for parameter in network.parameters()]
         self._buffers = list(network.buffers())
+        if pair is not None:
+            share_network(self._averaged)
         self._weights = [parameter.detach() for parameter in self._averaged.parameters()]
+        if pair is not None:
+            both = self._weights, self._current
+            self._halves = [tuple([half(x, rank) for x in tensors] for tensors in both) for rank in (0, 1)]
+            self._approach = pair.both(self._approach_half)
 
     def update(self) -> None:
         """Take note of a step of the network."""
@@ -37,8 +46,16 @@ class Average:
             # The first weights to arrive replace the random ones that the copy was made with.
             since = range(self._steps - EVERY + 1, self._steps + 1)
             beta = prod(min(self._decay, (1 + t) / (10 + t)) for t in since) if self._steps else 0.0
-            torch._foreach_lerp_(self._weights, self._current, 1 - beta)
+            if self._pair is not None and self._pair.active:
+                self._approach(1 - beta)
+            else:
+                torch._foreach_lerp_(self._weights, self._current, 1 - beta)
         self._steps += 1
+
+    def _approach_half(self, weight: float) -> None:
+        assert self._pair is not None
+        weights, current = self._halves[self._pair.rank]
+        torch._foreach_lerp_(weights, current, weight)
 
     def settled(self, inputs: Tensor, labels: Tensor | None = None) -> nn.Module:
         """The averaged network in eval mode, its BatchNorm statistics those of `inputs`. Valid until `update`."""

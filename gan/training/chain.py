@@ -38,7 +38,7 @@ class Chain:
     """
 
     def __init__(self, network: nn.Sequential) -> None:
-        layers, self._shape = _inner(network), _tail(network)
+        layers, self.shape = inner(network), tail(network)
         self._links = list(_links(layers))
         self._linears = [link for link in self._links if isinstance(link, Linear)]
 
@@ -47,7 +47,7 @@ class Chain:
         """Whether there are written-out passes for this network: of known layers, on the CPU."""
         if not isinstance(network, nn.Sequential) or next(network.parameters()).device.type != "cpu":
             return False
-        layers = _inner(network)
+        layers = inner(network)
         # An activation goes with the layer that it follows.
         calm = all(isinstance(before, _MAPS) for before, layer in pairwise(layers) if not isinstance(layer, _MAPS))
         return type(layers[0]) is nn.Linear and calm and all(map(_usual, layers))
@@ -60,7 +60,7 @@ class Chain:
             out, more = link.forward(values[-1])
             values.append(out)
             kept.append(more)
-        return out if self._shape is None else out.unflatten(1, self._shape), Tape(values, kept)
+        return out if self.shape is None else out.unflatten(1, self.shape), Tape(values, kept)
 
     @torch.no_grad()
     def run_back(self, tape: Tape, g: Tensor, skip: int, wanted: bool, take: Take) -> Tensor | None:
@@ -117,18 +117,22 @@ class Chain:
         return value, found
 
 
-class _BatchNorm:
+class BatchNorm:
     """Forward as a Linear's; keeps mean and inverse deviation of each feature for `backward`."""
 
-    def __init__(self, layer: nn.BatchNorm1d, activation: Activation) -> None:
+    def __init__(
+        self, layer: nn.BatchNorm1d, activation: Activation, part: Callable[[Tensor], Tensor] = lambda x: x
+    ) -> None:
+        """part: what is taken of the values of all features."""
+        assert layer.num_batches_tracked is not None
         self.settings, self.activation = (True, layer.momentum, layer.eps), activation
-        self.values = [value.detach() for value in (*layer.parameters(), *layer.buffers())]
-        assert len(self.values) == 5  # weight, bias, running mean and variance, batches tracked
+        self.tracked = layer.num_batches_tracked
+        self.values = [part(value.detach()) for value in (*layer.parameters(), *layer.buffers()) if value.dim()]
+        assert len(self.values) == 4  # weight, bias, running mean and variance
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        *values, tracked = self.values
-        tracked.add_(1)
-        out, mean, inverse = aten.native_batch_norm.default(x, *values, *self.settings)
+        self.tracked.add_(1)
+        out, mean, inverse = aten.native_batch_norm.default(x, *self.values, *self.settings)
         return self.activation.forward(out), (mean, inverse)
 
     def backward(self, g: Tensor, x: Tensor, kept: tuple[Tensor, Tensor]) -> tuple[Tensor, Gradients]:
@@ -143,14 +147,14 @@ _MAPS = (nn.Linear, nn.BatchNorm1d)
 _BENDS = (nn.LeakyReLU, nn.Tanh)
 
 
-def _links(layers: Sequence[nn.Module]) -> Iterator[Linear | _BatchNorm]:
+def _links(layers: Sequence[nn.Module]) -> Iterator[Linear | BatchNorm]:
     """The passes of each Linear and BatchNorm layer with the activation that follows it."""
     for layer, after in pairwise([*layers, None]):
         activation = Activation.of(after) if isinstance(after, _BENDS) else Activation()
         if isinstance(layer, nn.Linear):
             yield linear(layer, activation)
         elif isinstance(layer, nn.BatchNorm1d):
-            yield _BatchNorm(layer, activation)
+            yield BatchNorm(layer, activation)
 
 
 def _usual(layer: nn.Module) -> bool:
@@ -162,13 +166,13 @@ def _usual(layer: nn.Module) -> bool:
     return type(layer) in (nn.Linear, *_BENDS) and (not isinstance(layer, nn.Linear) or layer.bias is not None)
 
 
-def _inner(network: nn.Sequential) -> list[nn.Module]:
+def inner(network: nn.Sequential) -> list[nn.Module]:
     """The layers between Flatten and Unflatten."""
     layers = list(network)
     return layers[isinstance(layers[0], nn.Flatten) : len(layers) - isinstance(layers[-1], nn.Unflatten)]
 
 
-def _tail(network: nn.Sequential) -> Sequence[int] | None:
+def tail(network: nn.Sequential) -> Sequence[int] | None:
     """The shape that an Unflatten layer at the end gives each row."""
     last = network[-1]
     return tuple(last.unflattened_size) if isinstance(last, nn.Unflatten) else None

@@ -1,10 +1,10 @@
 """Games: which networks play against each other, and what one step of each is."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +18,10 @@ from gan.networks.settings import ModelSettings
 from gan.networks.summary import describe_game
 from gan.sampling import draw_latents
 from gan.training.averaging import Average
+from gan.training.chain import Chain
+from gan.training.halves import Halves
 from gan.training.losses import LOSSES, Slopes
+from gan.training.pair import Pair
 from gan.training.penalties import one_centred
 from gan.training.player import Critic, Player
 from gan.training.recipe import Recipe, check, recipe_of, settled
@@ -26,7 +29,7 @@ from gan.training.settings import TrainSettings
 from gan.training.team import ALONE, Team
 
 PREVIEW_PICTURES = 25
-STATISTICS_LATENTS = 2048
+STATISTICS_LATENTS, PREVIEW_LATENTS = 2048, 512  # for BatchNorm's statistics of an average; fewer for a frame
 
 
 class Game(Protocol):
@@ -54,8 +57,14 @@ class Game(Protocol):
     def anneal(self, rate: float) -> None:
         """From now on, take the settings' learning rates times `rate`."""
 
+    def running(self) -> AbstractContextManager[None]:
+        """What to be in for many steps: here a game may have processes of its own."""
+
     def preview(self) -> Tensor:
-        """The same pictures at every call but for what the networks have learned: [25, C, H, W] in [-1, 1]."""
+        """The same pictures at every call but for what the networks have learned: [25, C, H, W] in [-1, 1].
+
+        To be quick, they may be made less carefully than those of a snapshot.
+        """
 
     def snapshot(self) -> nn.Module:
         """A copy, in eval mode, of the network that samples are drawn with. Leaves the training as it is."""
@@ -85,6 +94,9 @@ class Played:
     def _sampler(self) -> nn.Module:
         """The network that samples are drawn with: the average if there is one."""
         raise NotImplementedError
+
+    def running(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def anneal(self, rate: float) -> None:
         self._generator.optimizer.rate = self._critic.optimizer.rate = rate
@@ -144,16 +156,18 @@ class NoiseToImage(Played):
             torch.manual_seed(train.seed)  # on the CPU, so that every device starts from the same weights
             self.generator = build_generator(self.model, shape, classes).to(device)
             self.discriminator = build_discriminator(self.model, shape, classes).to(device)
-        bfloat16 = precision == "bfloat16"
-        betas = self.recipe.betas
-        self._generator = Player(self.generator, self.recipe.lr, betas, team=team, bfloat16=bfloat16)
-        self._critic = Critic(self.discriminator, self.recipe.discriminator_lr, betas, team=team, bfloat16=bfloat16)
-        self.average = Average(self.generator, train.ema) if train.ema > 0 else None
+        betas, rows = self.recipe.betas, train.batch_size
+        self._pair = self._suited_pair(precision)
+        more: dict[str, Any] = {"team": team, "bfloat16": precision == "bfloat16", "pair": self._pair}
+        self._generator = Player(self.generator, self.recipe.lr, betas, rows=rows, **more)
+        self._critic = Critic(self.discriminator, self.recipe.discriminator_lr, betas, rows=2 * rows, **more)
+        self.average = Average(self.generator, train.ema, self._pair) if train.ema > 0 else None
         if team.size > 1 and torch.device(device).type == "cuda":  # PyTorch has none for the CPU
             for network in (self.generator, self.discriminator):  # in place, after the average has taken its copy
                 nn.SyncBatchNorm.convert_sync_batchnorm(network)
         self.loss = LOSSES[self.recipe.loss]()
         self.together = rows_together(self.discriminator)
+        self._stochastic = getattr(self.generator, "stochastic", False)
         self.latent_dim, self._seed, self._iteration = self.model.latent_dim, train.seed, 0
         self.noise = torch.Generator(device).manual_seed(train.seed)
         self._penalised = any((self.recipe.gradient_penalty, self.recipe.r1, self.recipe.r2))
@@ -173,55 +187,62 @@ class NoiseToImage(Played):
         latents = torch.randn(rows, self.latent_dim, generator=self.noise, device=pictures.device)
         with self.randomness(self._iteration, pictures.device), torch.set_grad_enabled(moves):
             fakes, back_to_latents = self._generator.forward(self.team.part(latents), labels)
-        real, fake, reply = self._critic.judge(pictures, fakes, labels, wanted=moves)
-        slopes, extra, penalty = self.loss.slopes(real, fake), None, None
+        logits, reply = self._critic.judge(pictures, fakes, labels, wanted=moves)
+        slopes, penalty = self.loss.slopes(*logits), None
         share = len(pictures) / rows
         if self._penalised and self._iteration % self.recipe.penalty_every == 0:
-            penalty, extra = self._penalty(pictures, fakes, labels, rows)
+            penalty = self._penalise(pictures, fakes, labels, rows)
         if share != 1:  # before the passes back: SyncBatchNorm, too, adds up what processes have
             slopes = Slopes(*(share * value for value in slopes))
-        to_fakes = reply(slopes, extra)
+        to_fakes = reply(slopes)
         if to_fakes is not None:
             back_to_latents(to_fakes)
             if self.average is not None:
                 self.average.update()
         self._iteration += 1
-        answers = torch.stack([real, fake])
-        means = (answers.sigmoid() if self.recipe.probabilities else answers).flatten(1).mean(1)
-        values = [slopes.generator_loss, slopes.discriminator_loss, *(means if share == 1 else means.mul(share))]
+        means = (logits.sigmoid() if self.recipe.probabilities else logits).flatten(1).mean(1)
+        values = [slopes.losses, means if share == 1 else means.mul(share)]
         if self._penalised:
-            values.append(real.new_zeros(()) if penalty is None else penalty)
-        return self.team.add(torch.stack(values))
+            values.append(logits.new_zeros(1) if penalty is None else penalty.view(1))
+        if self._pair is not None and self._pair.active:
+            self._pair.settle()  # whoever looks at the networks between two steps is to see all of the last one
+        return self.team.add(torch.cat(values))
 
-    def _penalty(
-        self, real: Tensor, fakes: Tensor, labels: Tensor | None, rows: int
-    ) -> tuple[Tensor, list[Tensor | None]]:
-        """The weighted sum of the recipe's penalties, as it is added to the discriminator's loss, and its gradients."""
-        recipe, critic = self.recipe, self._critic
-        found: list[tuple[float, Tensor, Sequence[Tensor | None]]] = []
+    def _penalise(self, real: Tensor, fakes: Tensor, labels: Tensor | None, rows: int) -> Tensor:
+        """Have the discriminator's next move minimise the recipe's penalties, too; returns their weighted sum, as it is
+        added to its loss."""
+        recipe, critic, total = self.recipe, self._critic, real.new_zeros(())
+        scale = recipe.penalty_every * len(real) / rows
         if recipe.gradient_penalty:
             places = torch.rand(rows, 1, 1, 1, generator=self.noise, device=real.device)
             value = one_centred(partial(critic.answer, labels=labels), real, fakes, self.team.part(places))
-            found.append((recipe.gradient_penalty, *critic.penalty(value)))
-        for half, (weight, pictures) in enumerate(((recipe.r1, real), (recipe.r2, fakes))):
-            if weight:
-                found.append((weight, *critic.zero_centred(pictures, labels, half)))
-        scale = recipe.penalty_every * len(real) / rows
-        total, sums = real.new_zeros(()), cast(list[Tensor | None], [None] * len(critic.parameters))
-        for weight, value, gradients in found:
-            total = total + scale * weight * value
-            for i, gradient in enumerate(gradients):
-                if gradient is not None:  # not in place: autograd may give two parameters the same tensor
-                    before, scaled = sums[i], gradient * (scale * weight)
-                    sums[i] = scaled if before is None else before + scaled
-        return total, sums
+            weight = scale * recipe.gradient_penalty
+            total = total + weight * critic.penalise(value, weight)
+        for half, (gamma, pictures) in enumerate(((recipe.r1, real), (recipe.r2, fakes))):
+            if gamma:
+                total = total + scale * gamma * critic.zero_centred(pictures, labels, half, scale * gamma)
+        return total
+
+    def _suited_pair(self, precision: str) -> Pair | None:
+        """A pair, if the machine and this training are for one: penalties by autograd are not."""
+        if self.team.size > 1 or precision != "float32" or not Pair.possible():
+            return None
+        if not Halves.fits(self.generator) or not Halves.fits(self.discriminator):
+            return None
+        flat = Chain(self.discriminator).piecewise_linear or not (self.recipe.r1 or self.recipe.r2)
+        return Pair() if flat and not self.recipe.gradient_penalty else None
 
     @contextmanager
-    def randomness(self, iteration: int, device: torch.device) -> Iterator[None]:
-        """Random numbers for layers that draw their own: those of the seed and the iteration, also after a stop."""
-        if not getattr(self.generator, "stochastic", False):
+    def running(self) -> Iterator[None]:
+        with nullcontext() if self._pair is None else self._pair.working():
             yield
-            return
+
+    def randomness(self, iteration: int, device: torch.device) -> AbstractContextManager[None]:
+        """Random numbers for layers that draw their own: those of the seed and the iteration, also after a stop."""
+        return self._seeded(iteration, device) if self._stochastic else nullcontext()
+
+    @contextmanager
+    def _seeded(self, iteration: int, device: torch.device) -> Iterator[None]:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             mixed = np.random.SeedSequence([self._seed, iteration, self.team.rank])
             torch.manual_seed(int(mixed.generate_state(1)[0]))
@@ -229,7 +250,7 @@ class NoiseToImage(Played):
 
     @torch.no_grad()
     def preview(self) -> Tensor:
-        sampler = self._sampler()
+        sampler = self._sampler(PREVIEW_LATENTS)
         training = sampler.training
         pictures = answer(sampler.eval(), self._shown, self._labels(len(self._shown)))
         sampler.train(training)
@@ -260,6 +281,9 @@ class NoiseToImage(Played):
         rows = torch.randint(len(labels), (STATISTICS_LATENTS,), generator=seeded)
         return labels[rows.to(labels.device)].to(self._typical.device)
 
-    def _sampler(self) -> nn.Module:
-        labels = self._labels(STATISTICS_LATENTS) if self._typical_labels is None else self._typical_labels
-        return self.generator if self.average is None else self.average.settled(self._typical, labels)
+    def _sampler(self, latents: int = STATISTICS_LATENTS) -> nn.Module:
+        if self.average is None:
+            return self.generator
+        labels = self._labels(latents) if self._typical_labels is None else self._typical_labels[:latents]
+        with nullcontext() if self._pair is None else self._pair.alone():
+            return self.average.settled(self._typical[:latents], labels)

@@ -47,11 +47,15 @@ class Activation(NamedTuple):
 
 
 def linear(layer: nn.Linear, activation: Activation) -> "Linear":
-    """The passes of `layer` and an activation after it: see the three kinds. Weights that are few take the plain ones,
-    which cost least a call."""
-    cores, weight, bias = torch.get_num_threads(), layer.weight.detach(), layer.bias.detach()
+    """The passes of `layer` and an activation after it."""
+    return products(layer.weight.detach(), layer.bias.detach(), activation, torch.get_num_threads())
+
+
+def products(weight: Tensor, bias: Tensor, activation: Activation, cores: int) -> "Linear":
+    """The passes of a layer by so many threads: see the three kinds. Weights that are few take the plain ones, which
+    cost least a call."""
     if weight.dtype == torch.float32 and weight.numel() >= FEW and prefers_one_dnn(cores):
-        return OneDnnLinear(weight, bias, activation)
+        return OneDnnLinear(weight, bias, activation, cores)
     if cores > 1 and len(weight) % cores == 0 and weight.numel() >= cores * GRAIN:
         return SharedLinear(weight, bias, activation, cores)
     return Linear(weight, bias, activation)
@@ -117,12 +121,12 @@ class OneDnnLinear(Linear):
     layer; it wants its first factor contiguous, or copies it, and takes the second as it lies.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, activation: Activation) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, activation: Activation, cores: int) -> None:
         super().__init__(weight, bias, activation)
         # oneDNN may share out the rows of its first factor and have each core read all of the second. With many weights
         # as the second that costs a tenth of a training step in the slow phases that README, "Speed", tells of; as the
         # first one of the pass forward, next to nothing. On the way back the turned weights would have to be copied.
-        self.first = torch.get_num_threads() > 1 and weight.numel() >= MANY
+        self.first = cores > 1 and weight.numel() >= MANY
 
     def forward(self, x: Tensor) -> tuple[Tensor, None]:
         if self.first:

@@ -62,13 +62,13 @@ def train(
         film.rewind(history.step)
         snapshots.rewind(history.step // len(batches))
         _say(state, history, last)
-    first = history.step
+    first, threads = history.step, torch.get_num_threads()
     progress, saved = Progress(first, last, quiet=not team.leads), time.perf_counter()
 
     def save() -> None:
         history.check()
         if team.leads:
-            state = {"history": history.state_dict(), "game": game.state_dict(), "threads": torch.get_num_threads()}
+            state = {"history": history.state_dict(), "game": game.state_dict(), "threads": threads}
             checkpoints.save(history.step, state)
 
     def draw(epoch: int, iteration: int) -> None:
@@ -81,7 +81,7 @@ def train(
             snapshots.add(epoch, game.snapshot())
 
     snap()  # a longer run may have left a checkpoint, but no snapshot, of an epoch that is the last one here
-    with Interruption(patient=team.size > 1) as interruption:
+    with Interruption(patient=team.size > 1) as interruption, game.running():
         for epoch, batch in _remaining(batches, history.step, settings.epochs):
             iteration = history.step
             if settings.lr_decay:

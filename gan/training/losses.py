@@ -8,10 +8,9 @@ from torch.nn.functional import relu, softplus
 
 
 class Slopes(NamedTuple):
-    """Both losses at given logits, and their derivatives by the logits [B, 1]."""
+    """The losses of generator and discriminator at given logits, [2], and their derivatives by the logits [B, 1]."""
 
-    generator_loss: Tensor
-    discriminator_loss: Tensor
+    losses: Tensor
     discriminator_by_real: Tensor
     discriminator_by_fake: Tensor
     generator_by_fake: Tensor
@@ -31,7 +30,7 @@ class Loss(Protocol):
         real, of_discriminator, of_generator = (x.detach().requires_grad_() for x in (real, fake, fake))
         losses = self.generator(real.detach(), of_generator), self.discriminator(real, of_discriminator)
         slopes = torch.autograd.grad(losses[0] + losses[1], (real, of_discriminator, of_generator))
-        return Slopes(losses[0].detach(), losses[1].detach(), *slopes)
+        return Slopes(torch.stack(losses).detach(), *slopes)
 
 
 class NonSaturating(Loss):
@@ -50,10 +49,11 @@ class NonSaturating(Loss):
     @torch.no_grad()
     def slopes(self, real: Tensor, fake: Tensor) -> Slopes:
         # −log D of a real and −log(1 − D) of a fake are softplus(±o), whose derivative is ±sigmoid(±o).
-        n, real, other = len(fake), -real, -fake
-        discriminator_loss = softplus(torch.cat([real, fake])).mean()
-        by_real, by_fake = torch.sigmoid(real).mul_(-0.5 / n), torch.sigmoid(fake).mul_(0.5 / n)
-        return Slopes(softplus(other).mean(), discriminator_loss, by_real, by_fake, torch.sigmoid(other).mul_(-1 / n))
+        n, other = len(fake), -fake
+        signed = torch.cat([other, other, -real, fake])  # as many numbers for one loss as for the other
+        of_generator, by_real, by_fake = torch.sigmoid(signed[n:]).split(n)
+        losses = softplus(signed).view(2, -1).mean(1)
+        return Slopes(losses, by_real.mul_(-0.5 / n), by_fake.mul_(0.5 / n), of_generator.mul_(-1 / n))
 
 
 class Saturating(Loss):

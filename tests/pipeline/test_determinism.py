@@ -41,13 +41,14 @@ def wait_for(there: Callable[[], bool]) -> None:
     raise AssertionError("it did not come")
 
 
+@pytest.mark.parametrize("threads", [1, 2])  # with two, a perceptron is trained by a pair of processes
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_stage_fails_and_the_next_run_goes_on(
-    number: signal.Signals, make_project: Callable[[str], Project]
+    number: signal.Signals, threads: int, make_project: Callable[[str], Project]
 ) -> None:
     whole, stopped = make_project("whole"), make_project("stopped")
     for project in (whole, stopped):
-        project.set(train__epochs=60)
+        project.set(train__epochs=60, runtime__threads=threads)
     assert whole.repro("train")[-1] == "train"
     stopped.repro("prepare")
 

@@ -16,7 +16,7 @@ SAVED = Moment("saved", ".checkpoints/*/step-*.pt", 0.1)  # first, so that there
 CHANGES: dict[str, dict[str, Any]] = {
     "model": TINY["model"],
     "train": {**TINY["train"], "frame_every": 100, "epochs": EPOCHS},
-    "runtime": {**TINY["runtime"], "checkpoint_seconds": 0.1},
+    "runtime": {**TINY["runtime"], "checkpoint_seconds": 0.1, "threads": 2},  # two threads: a pair of processes
 }
 
 

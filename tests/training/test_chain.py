@@ -63,7 +63,7 @@ class Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x, weight)
-        return OneDnnLinear(weight, bias, Activation()).affine(x)
+        return OneDnnLinear(weight, bias, Activation(), torch.get_num_threads()).affine(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -153,7 +153,8 @@ def test_answers_are_probabilities_where_the_best_logit_is_that_of_one(name: Any
     """Among three real pictures to one fake, all alike, sigmoid(logit) of the best discriminator is 3 / 4."""
     recipe = recipe_of(ModelSettings(), TrainSettings(loss=name), 28)
     logit = torch.tensor(3.0, dtype=torch.float64).log().view(1, 1).requires_grad_()
-    real, fake = LOSSES[name]().slopes(logit, logit)[2:4]
+    slopes = LOSSES[name]().slopes(logit, logit)
+    real, fake = slopes.discriminator_by_real, slopes.discriminator_by_fake
     balanced = torch.allclose(3 * real, -fake, rtol=1e-9) and bool(fake > 0)
     assert recipe.loss == name and recipe.probabilities == balanced
 
