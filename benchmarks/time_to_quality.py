@@ -14,6 +14,7 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from torch import nn
 
 from benchmarks.mnist import add_source, full_mnist, judge_of
 from benchmarks.trained import SETTINGS, trained
+from benchmarks.training_speed import Loop
 from gan.data.prepared import Prepared
 from gan.evaluation.classes import classes_of
 from gan.evaluation.yardstick import Yardstick
@@ -56,23 +58,25 @@ def seconds_to(target: dict[str, float], prepared: Prepared, yardstick: Yardstic
     settings = SETTINGS["steady"].model_copy(update={"epochs": epochs, "seed": seed})
     start = time.perf_counter()  # making the networks counts
     game, batches = set_up(ModelSettings(), settings, (prepared, None), torch.device("cpu"))
-    spent, step, total, threads = 0.0, 0, epochs * len(batches), torch.get_num_threads()
-    with game.running():
-        for batch in chain.from_iterable(map(batches.epoch, range(epochs))):
-            game.anneal(settings.rate(step / total))
-            game.step(batch)
-            step += 1
-            if step % (len(batches) // CHECKS) == 0:
-                spent += time.perf_counter() - start
-                of_training = torch.get_num_threads()
-                torch.set_num_threads(threads)
-                found = figures(yardstick, game.snapshot(), 1000)
-                torch.set_num_threads(of_training)
-                if reached(found, target):
-                    words = ", ".join(f"{key} {value:.3g}" for key, value in found.items())
-                    print(f"| {seed} | {spent:.0f} | {step / len(batches):.2f} | {words} |", flush=True)
-                    return spent
-                start = time.perf_counter()
+
+    def training() -> Iterator[None]:
+        total = epochs * len(batches)
+        with game.running():
+            for step, batch in enumerate(chain.from_iterable(map(batches.epoch, range(epochs)))):
+                game.anneal(settings.rate(step / total))
+                game.step(batch)
+                yield
+
+    loop, stretch, spent = Loop(training()), len(batches) // CHECKS, 0.0
+    for check in range(1, epochs * CHECKS + 1):
+        loop.run(stretch)
+        spent += time.perf_counter() - start
+        found = figures(yardstick, game.snapshot(), 1000)
+        if reached(found, target):
+            words = ", ".join(f"{key} {value:.3g}" for key, value in found.items())
+            print(f"| {seed} | {spent:.0f} | {check * stretch / len(batches):.2f} | {words} |", flush=True)
+            return spent
+        start = time.perf_counter()
     print(f"| {seed} | not in {epochs} epochs | | |", flush=True)
     return float("inf")
 

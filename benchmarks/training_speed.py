@@ -12,6 +12,7 @@ changes from second to second, the loops take short turns, and `ratio` and `of_f
 import argparse
 import gzip
 import json
+import os
 import resource
 import statistics
 import tempfile
@@ -40,19 +41,31 @@ Wait = Callable[[], None]
 
 
 class Loop:
-    """A loop that is run in turns with others: an iteration at a time, with a number of threads of its own."""
+    """A loop that is run in turns with others: an iteration at a time, with threads and cores as it sets them."""
 
     def __init__(self, iterations: Iterator[None]) -> None:
-        self._iterations, self._threads = iterations, torch.get_num_threads()
+        self._iterations, self._threads, self._cores = iterations, torch.get_num_threads(), cores()
 
     def run(self, count: int) -> None:
         """So many iterations."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(self._threads)
+        threads, there = torch.get_num_threads(), cores()
+        place(self._threads, self._cores)
         for _ in range(count):
             next(self._iterations)
-        self._threads = torch.get_num_threads()
-        torch.set_num_threads(before)
+        self._threads, self._cores = torch.get_num_threads(), cores()
+        place(threads, there)
+
+
+def cores() -> set[int]:
+    """Those that this thread may use, as far as the system tells."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+
+
+def place(threads: int, there: set[int]) -> None:
+    """Go on with so many threads, this one on these cores."""
+    torch.set_num_threads(threads)
+    if there != cores():
+        os.sched_setaffinity(0, there)
 
 
 class Pictures(Dataset[Tensor]):

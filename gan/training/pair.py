@@ -40,6 +40,7 @@ class Pair:
         # Which function, how many numbers, and these. Two in turn: the other may not have read the one before.
         self._messages = [memoryview(mmap.mmap(-1, PAGE)).cast("d") for _ in range(2)]
         self._met = self._called = self._first = self._other = 0
+        self._cores: list[int] = []
         self.settle = self.both(lambda: None)  # returns when the other one is done with all calls before
 
     @staticmethod
@@ -90,25 +91,33 @@ class Pair:
         if self.active:
             raise RuntimeError("this pair is at work already")
         threads = torch.get_num_threads()
+        self._cores = sorted(os.sched_getaffinity(0))
         try:
             torch.set_num_threads(1)  # before there is a copy: it must not touch the threads that it does not have
             self._start()
+            self._stay()
             yield
             self.settle()
         finally:
             self._end()
+            os.sched_setaffinity(0, self._cores)
             torch.set_num_threads(threads)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """For what this process does by itself between two calls, if that takes long: with two threads if the pair is
         active, as the other one soon leaves its core."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(2 if self.active else threads)
+        if not self.active:
+            yield
+            return
+        threads, cores = torch.get_num_threads(), os.sched_getaffinity(0)
+        os.sched_setaffinity(0, self._cores)  # or the second thread, if it is a new one, would stay on this core, too
+        torch.set_num_threads(2)
         try:
             yield
         finally:
             torch.set_num_threads(threads)
+            os.sched_setaffinity(0, cores)
 
     def _start(self) -> None:
         self._met = self._called = self._counts[0] = self._counts[LINE // 8] = 0
@@ -128,6 +137,11 @@ class Pair:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self.active = True
 
+    def _stay(self) -> None:
+        """Where there are but two cores, keep to one: a process that is moved leaves its cache behind."""
+        if len(self._cores) == 2:
+            os.sched_setaffinity(0, {self._cores[self.rank]})
+
     def _end(self) -> None:
         self.active = False
         if self._other:
@@ -140,6 +154,7 @@ class Pair:
         """Be the other one, which does as it is told until it is killed."""
         try:
             self.rank = 1
+            self._stay()
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             while True:
                 self.meet()

@@ -227,7 +227,7 @@ def test_both_are_called_with_the_same_numbers_one_call_after_the_other() -> Non
 
 def test_the_other_process_ends_with_the_block_and_survives_the_signals_of_a_stop() -> None:
     game = make()
-    pair, batch = pair_of(game), batches(2)[0]
+    pair, batch, cores = pair_of(game), batches(2)[0], os.sched_getaffinity(0)
     with pytest.raises(ZeroDivisionError), game.running():
         game.step(batch)
         other = pair._other
@@ -235,9 +235,14 @@ def test_the_other_process_ends_with_the_block_and_survives_the_signals_of_a_sto
             os.kill(other, number)
         time.sleep(0.05)  # it naps now
         assert torch.get_num_threads() == 1
+        if len(cores) == 2:
+            assert os.sched_getaffinity(0) | os.sched_getaffinity(other) == cores
+            assert not os.sched_getaffinity(0) & os.sched_getaffinity(other)
+        with pair.alone():
+            assert torch.get_num_threads() == 2 and os.sched_getaffinity(0) == cores
         game.step(batch)
         raise ZeroDivisionError
-    assert not pair.active
+    assert not pair.active and os.sched_getaffinity(0) == cores
     with pytest.raises(ProcessLookupError):
         os.kill(other, 0)
 
