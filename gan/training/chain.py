@@ -38,7 +38,7 @@ class Chain:
     """
 
     def __init__(self, network: nn.Sequential) -> None:
-        layers, self.shape = inner(network), tail(network)
+        layers, self._shape = inner(network), tail(network)
         self._links = list(_links(layers))
         self._linears = [link for link in self._links if isinstance(link, Linear)]
 
@@ -60,7 +60,7 @@ class Chain:
             out, more = link.forward(values[-1])
             values.append(out)
             kept.append(more)
-        return out if self.shape is None else out.unflatten(1, self.shape), Tape(values, kept)
+        return out if self._shape is None else out.unflatten(1, self._shape), Tape(values, kept)
 
     @torch.no_grad()
     def run_back(self, tape: Tape, g: Tensor, skip: int, wanted: bool, take: Take) -> Tensor | None:

@@ -232,10 +232,8 @@ class NoiseToImage(Played):
         flat = Chain(self.discriminator).piecewise_linear or not (self.recipe.r1 or self.recipe.r2)
         return Pair() if flat and not self.recipe.gradient_penalty else None
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        with nullcontext() if self._pair is None else self._pair.working():
-            yield
+    def running(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._pair is None else self._pair.working()
 
     def randomness(self, iteration: int, device: torch.device) -> AbstractContextManager[None]:
         """Random numbers for layers that draw their own: those of the seed and the iteration, also after a stop."""

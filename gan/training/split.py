@@ -50,9 +50,8 @@ class Places:
         ends = 0, -(-layer.in_features // 2), layer.in_features
         self.inputs = [slice(0, ends[2])] * 2 if whole else [slice(*ends[:2]), slice(*ends[1:])]  # what a rank needs
         self.parts = [Rows(shared(rows, there.stop - there.start)) for there in self.inputs]  # the other's part of it
-        self.sums = [
-            Rows(shared(rows, layer.out_features)) for _ in range(2)
-        ]  # what each half of the inputs adds up to
+        # What each half of the inputs adds up to.
+        self.sums = [Rows(shared(rows, layer.out_features)) for _ in range(2)]
 
 
 class Outputs:
