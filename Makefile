@@ -60,10 +60,10 @@ paper-table: $(READY)
 	@$(VENV)/bin/python -m benchmarks.paper_table $(if $(MNIST),--mnist $(MNIST))
 
 compare: $(READY)
-	@$(VENV)/bin/python -m stages.compare
+	@$(VENV)/bin/python -m tools.compare
 
 doctor: $(READY)
-	@$(VENV)/bin/python -m stages.doctor
+	@$(VENV)/bin/python -m tools.doctor
 
 # What outlives a run: checkpoints and downloads. Results stay; the next training starts afresh.
 clean:

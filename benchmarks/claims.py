@@ -16,15 +16,15 @@ from pathlib import Path
 import torch
 from scipy.stats import spearmanr  # type: ignore[import-untyped]
 
-from gan.data.prepared import Prepared
-from gan.evaluation.judge import make_judge
-from gan.evaluation.yardstick import Yardstick
-from gan.networks.settings import ModelSettings
-from gan.sampling import draw, draw_latents
-from gan.training.games import Game
-from gan.training.history import History
-from gan.training.settings import TrainSettings
-from gan.training.setup import set_up
+from gan.data.dataset import ImageDataset
+from gan.evaluation.evaluator import Evaluator
+from gan.evaluation.feature_extractor import make_feature_extractor
+from gan.networks.config import ModelConfig
+from gan.sampling import generate_images, sample_latents
+from gan.training.config import TrainConfig
+from gan.training.factory import build_trainer
+from gan.training.metrics_log import MetricsLog
+from gan.training.trainer import TrainerProtocol
 
 SAMPLES, LOOKS = 2000, 10
 EARLY = (50, 100, 200, 400, 800)  # iterations
@@ -33,12 +33,12 @@ RATES = ((1e-4, 1e-4), (3e-4, 3e-4), (1e-4, 3e-4), (1e-3, 1e-3), (2.5e-4, 1e-3),
 
 
 def course(
-    settings: TrainSettings, prepared: Prepared, looks: Collection[int]
-) -> Iterator[tuple[int, dict[str, float], Game]]:
+    config: TrainConfig, prepared: ImageDataset, looks: Collection[int]
+) -> Iterator[tuple[int, dict[str, float], TrainerProtocol]]:
     """At iterations `looks` of a training: the iteration, means since the last look, the game as it is then."""
-    game, batches = set_up(ModelSettings(), settings, (prepared, None), torch.device("cpu"))
-    history = History(game.scalars, 1, len(batches))
-    for epoch in range(settings.epochs):
+    game, batches = build_trainer(ModelConfig(), config, (prepared, None), torch.device("cpu"))
+    history = MetricsLog(game.scalars, 1, len(batches))
+    for epoch in range(config.epochs):
         for batch in batches.epoch(epoch):
             history.add(game.step(batch))
             if history.step in looks:
@@ -47,9 +47,9 @@ def course(
                 yield history.step, dict(zip(history.names, means, strict=True)), game
 
 
-def frechet_ratio(game: Game, yardstick: Yardstick) -> float:
+def frechet_ratio(game: TrainerProtocol, yardstick: Evaluator) -> float:
     """The Fréchet distance of samples over that of real pictures."""
-    samples = draw(game.snapshot(), draw_latents(SAMPLES, game.model.latent_dim, 1000))
+    samples = generate_images(game.snapshot(), sample_latents(SAMPLES, game.model.latent_dim, 1000))
     return yardstick.glance(torch.from_numpy(samples))["frechet_ratio"]
 
 
@@ -58,45 +58,45 @@ def head(*cells: str) -> None:
     print(f"| {' | '.join(cells)} |\n|{'---|' * len(cells)}")
 
 
-def evenly(settings: TrainSettings, prepared: Prepared) -> set[int]:
+def evenly(config: TrainConfig, prepared: ImageDataset) -> set[int]:
     """`LOOKS` iterations from the first tenth of a training to its end."""
-    total = settings.epochs * -(-len(prepared.train.images) // settings.batch_size)
+    total = config.epochs * -(-len(prepared.train.images) // config.batch_size)
     return {total * (i + 1) // LOOKS for i in range(LOOKS)}
 
 
-def saturating(prepared: Prepared, _yardstick: Yardstick, seeds: int, epochs: int) -> None:
+def saturating(prepared: ImageDataset, _yardstick: Evaluator, seeds: int, epochs: int) -> None:
     """Print how weakly the minimax loss pushes while D wins."""
     ahead = {"discriminator_steps": 5}
     head("loss", "seed", *(f"up to iteration {step}" for step in EARLY))
     for loss in ("saturating", "non-saturating"):
         for seed in range(seeds):
-            settings = TrainSettings.parse("train", {**ahead, "loss": loss, "seed": seed, "epochs": epochs})
-            answers = [means["d_fake"] for _, means, _ in course(settings, prepared, EARLY)]
+            config = TrainConfig.parse("train", {**ahead, "loss": loss, "seed": seed, "epochs": epochs})
+            answers = [means["d_fake"] for _, means, _ in course(config, prepared, EARLY)]
             pushes = [answer if loss == "saturating" else 1 - answer for answer in answers]
             cells = [f"D {answer:.3f}, push {push:.3f}" for answer, push in zip(answers, pushes, strict=True)]
             print(f"| {loss} | {seed} | {' | '.join(cells)} |", flush=True)
 
 
-def ttur(prepared: Prepared, yardstick: Yardstick, seeds: int, epochs: int) -> None:
+def ttur(prepared: ImageDataset, yardstick: Evaluator, seeds: int, epochs: int) -> None:
     """Print what the Fréchet distance does with one rate and with two."""
     head("rates of G and D", "seed", "best", "last", "worst after the best")
     for rates in RATES:
         for seed in range(seeds):
             given = {"lr": rates[0], "discriminator_lr": rates[1], "betas": [0, 0.9], "loss": "hinge"}
-            settings = TrainSettings.parse("train", {**given, "seed": seed, "epochs": epochs})
-            looks = course(settings, prepared, evenly(settings, prepared))
+            config = TrainConfig.parse("train", {**given, "seed": seed, "epochs": epochs})
+            looks = course(config, prepared, evenly(config, prepared))
             found = [frechet_ratio(game, yardstick) for *_, game in looks]
             worst = max(found[found.index(min(found)) :])
             cells = (f"{rates[0]:g}, {rates[1]:g}", seed, *(f"{value:.0f}" for value in (min(found), found[-1], worst)))
             print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
-def wgan_gp(prepared: Prepared, yardstick: Yardstick, seeds: int, epochs: int) -> None:
+def wgan_gp(prepared: ImageDataset, yardstick: Evaluator, seeds: int, epochs: int) -> None:
     """Print the critic's estimate along a training, beside the Fréchet distance."""
     for seed in range(seeds):
-        settings = TrainSettings.parse("train", {"loss": "wgan-gp", "seed": seed, "epochs": epochs})
+        config = TrainConfig.parse("train", {"loss": "wgan-gp", "seed": seed, "epochs": epochs})
         steps, estimates, ratios = [], [], []
-        for step, means, game in course(settings, prepared, evenly(settings, prepared)):
+        for step, means, game in course(config, prepared, evenly(config, prepared)):
             steps.append(f"up to iteration {step}")
             estimates.append(-means["discriminator_loss"])
             ratios.append(frechet_ratio(game, yardstick))
@@ -118,13 +118,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seeds", type=int, default=2)
     args = parser.parse_args()
-    prepared = Prepared.load(Path("data/prepared.safetensors"))
-    yardstick = Yardstick(
-        make_judge(Path("models/classifier.safetensors"), "auto", torch.device("cpu")), prepared, SAMPLES
+    prepared = ImageDataset.load(Path("data/prepared.safetensors"))
+    yardstick = Evaluator(
+        make_feature_extractor(Path("models/classifier.safetensors"), "auto", torch.device("cpu")), prepared, SAMPLES
     )
     for name in args.claims:
         claim, epochs = CLAIMS[name]
-        print(f"\n{name}, {prepared.about['dataset']['title']}, {args.epochs or epochs} epochs")
+        print(f"\n{name}, {prepared.metadata['dataset']['title']}, {args.epochs or epochs} epochs")
         claim(prepared, yardstick, args.seeds, args.epochs or epochs)
 
 

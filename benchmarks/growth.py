@@ -21,11 +21,11 @@ import psutil
 import torch
 
 from benchmarks.training_speed import WARM, Loop, rate
-from gan.data.prepared import Batches
-from gan.files import load_tensors, save_tensors
-from gan.networks.settings import ModelSettings
-from gan.training.games import NoiseToImage
-from gan.training.settings import TrainSettings
+from gan.data.dataset import BatchLoader
+from gan.io import load_safetensors, save_safetensors
+from gan.networks.config import ModelConfig
+from gan.training.config import TrainConfig
+from gan.training.trainer import GANTrainer
 
 WIDE = {"generator_widths": [256, 512, 1024, 2048], "discriminator_widths": [1024, 512]}
 ROWS: dict[str, dict[str, Any]] = {
@@ -40,9 +40,9 @@ ROWS: dict[str, dict[str, Any]] = {
 
 def measure(folder: Path, seconds: float, batch: int = 64, side: int = 28, count: int = 5_000, **more: Any) -> None:
     """Train on `count` pictures in a file for some seconds and print what it took, as JSON."""
-    model, path = ModelSettings(**more.get("model", {})), folder / f"{side}-{count}.safetensors"
-    images = load_tensors(path)["images"]
-    game, batches = NoiseToImage(model, TrainSettings(batch_size=batch), (1, side, side)), Batches(images, batch, 0)
+    model, path = ModelConfig(**more.get("model", {})), folder / f"{side}-{count}.safetensors"
+    images = load_safetensors(path)["images"]
+    game, batches = GANTrainer(model, TrainConfig(batch_size=batch), (1, side, side)), BatchLoader(images, batch, 0)
 
     def iterations() -> Iterator[None]:
         for epoch in range(10**9):
@@ -83,7 +83,7 @@ def main() -> None:
             path = Path(folder) / f"{side}-{count}.safetensors"
             if not path.exists():
                 random = torch.randint(0, 256, (count, 1, side, side), dtype=torch.uint8)
-                save_tensors(path, {"images": random}, {})
+                save_safetensors(path, {"images": random}, {})
             command = [sys.executable, "-m", "benchmarks.growth", "--row", folder, json.dumps(row)]
             command += ["--seconds", str(args.seconds)]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

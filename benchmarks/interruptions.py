@@ -29,13 +29,13 @@ from typing import Any
 import torch
 import yaml
 
-from gan.data.prepared import Batches, Prepared
-from gan.networks.settings import ModelSettings
-from gan.runtime import RuntimeSettings, select_device
-from gan.training.checkpoint import Checkpoints
-from gan.training.games import NoiseToImage
-from gan.training.history import History
-from gan.training.settings import TrainSettings
+from gan.data.dataset import BatchLoader, ImageDataset
+from gan.networks.config import ModelConfig
+from gan.runtime import RuntimeConfig, select_device
+from gan.training.checkpoint import CheckpointManager
+from gan.training.config import TrainConfig
+from gan.training.metrics_log import MetricsLog
+from gan.training.trainer import GANTrainer
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path("data/prepared.safetensors")
@@ -187,23 +187,23 @@ def _partial(folder: Path) -> list[str]:
 
 def checkpoint_cost() -> None:
     """Print what one checkpoint of the default game costs, and which share of the time between two that is."""
-    settings, prepared, device = TrainSettings(), Prepared.load(DATA), select_device()
-    game = NoiseToImage(ModelSettings(), settings, prepared.shape, device)
-    batches = Batches(prepared.train.images.to(device), settings.batch_size, settings.seed)
-    history = History(game.scalars, settings.log_every, len(batches))
+    config, prepared, device = TrainConfig(), ImageDataset.load(DATA), select_device()
+    game = GANTrainer(ModelConfig(), config, prepared.shape, device)
+    batches = BatchLoader(prepared.train.images.to(device), config.batch_size, config.seed)
+    history = MetricsLog(game.scalars, config.log_every, len(batches))
     history.add(game.step(next(batches.epoch(0))))  # the optimizers have their state from here on
     seconds = []
     home = ROOT / ".checkpoints"  # the disk that counts; /tmp may be memory
     home.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home) as folder:
-        checkpoints = Checkpoints(Path(folder))
+        checkpoints = CheckpointManager(Path(folder))
         for step in range(1, SAVES + 1):
             start = time.perf_counter()
             state = {"history": history.state_dict(), "game": game.state_dict(), "threads": torch.get_num_threads()}
             checkpoints.save(step, state)
             seconds.append(time.perf_counter() - start)
         megabytes = max(path.stat().st_size for path in Path(folder).iterdir()) / 1e6
-    cost, between = statistics.median(seconds), RuntimeSettings().checkpoint_seconds
+    cost, between = statistics.median(seconds), RuntimeConfig().checkpoint_seconds
     print(f"a checkpoint of the default game, {megabytes:.1f} MB, {device}: {cost:.3f} s ", end="")
     print(f"(median of {SAVES}, {min(seconds):.3f} … {max(seconds):.3f})")
     print(f"share of a training that saves one every {between:g} s: {cost / between:.2%}")

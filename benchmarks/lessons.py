@@ -19,11 +19,11 @@ from PIL import Image
 from benchmarks.mnist import add_source, full_mnist, judge_of
 from benchmarks.systems import settings_of
 from benchmarks.trained import trained
-from gan.evaluation.classes import class_shares, classes_of
-from gan.evaluation.settings import EvaluateSettings
-from gan.figures.curves import COLOURS, LABELS, read_table
-from gan.figures.grids import grid, save_png
-from gan.sampling import draw, draw_latents
+from gan.evaluation.class_coverage import class_coverage, class_frequencies
+from gan.evaluation.config import EvaluateConfig
+from gan.images import make_grid, save_png
+from gan.plots.curves import COLORS, LABELS, read_table
+from gan.sampling import generate_images, sample_latents
 from gan.training.losses import LOSSES
 
 DOCS, REPORTS = Path("docs"), Path("reports")
@@ -52,7 +52,7 @@ def quality(_mnist: str | None) -> Figure:
     history, track = read_table(REPORTS / "history.tsv"), read_table(REPORTS / "quality.tsv")
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", sharex=True)
     for name in ("generator_loss", "discriminator_loss"):
-        left.plot(history["epoch"], history[name], color=COLOURS[name], label=LABELS[name], linewidth=1.4)
+        left.plot(history["epoch"], history[name], color=COLORS[name], label=LABELS[name], linewidth=1.4)
     left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
     left.legend(frameon=False)
     right.plot(track["epoch"], track["frechet_ratio"], "o-", color="#3a9a5b")
@@ -63,18 +63,18 @@ def quality(_mnist: str | None) -> Figure:
 def modes(mnist: str | None) -> Figure:
     """Stacks of three digits, drawn with and without a remedy."""
     prepared = full_mnist(mnist, stacked=True)
-    judge = judge_of(full_mnist(mnist), prepared.about["stacked"])
-    classes = len(prepared.about["classes"])
-    shares, count = class_shares(prepared.train.labels, classes), EvaluateSettings().count(classes)
+    judge = judge_of(full_mnist(mnist), prepared.metadata["stacked"])
+    classes = len(prepared.metadata["classes"])
+    shares, count = class_frequencies(prepared.train.labels, classes), EvaluateConfig().count(classes)
     figure, panels = plt.subplots(1, len(REMEDIES), figsize=(9, 3.4), layout="constrained")
     for axes, (system, title) in zip(panels, REMEDIES.items(), strict=True):
-        model, settings = settings_of(system, [f"train.epochs={STACKED_EPOCHS}"])
-        game = trained(prepared, settings, model)
-        pictures = draw(game.networks()["generator"], draw_latents(count, game.latent_dim, 0))
-        found = judge.look(torch.from_numpy(pictures)).classes
+        model, config = settings_of(system, [f"train.epochs={STACKED_EPOCHS}"])
+        game = trained(prepared, config, model)
+        pictures = generate_images(game.networks()["generator"], sample_latents(count, game.latent_dim, 0))
+        found = judge.extract(torch.from_numpy(pictures)).classes
         assert found is not None
-        axes.imshow(grid(pictures[:36], 6), interpolation="nearest")
-        axes.set_title(f"{title}\n{classes_of(found, shares).covered:,} of {classes:,} modes", fontsize=10)
+        axes.imshow(make_grid(pictures[:36], 6), interpolation="nearest")
+        axes.set_title(f"{title}\n{class_coverage(found, shares).covered:,} of {classes:,} modes", fontsize=10)
         axes.set_axis_off()
     return figure
 

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from benchmarks.mnist import add_source, first, full_mnist
 from benchmarks.trained import SETTINGS, trained
+from gan.evaluation.evaluator import flatten_pixels
 from gan.evaluation.parzen import best_sigma, log_likelihood
-from gan.evaluation.yardstick import pixels
-from gan.sampling import draw, draw_latents
+from gan.sampling import generate_images, sample_latents
 
 TRAINED_ON, VALIDATION, SAMPLES = 50_000, 1000, 10_000
 # Goodfellow et al. 2014, table 1, MNIST: https://arxiv.org/abs/1406.2661
@@ -40,13 +40,15 @@ def main() -> None:
     args = parser.parse_args()
     prepared = full_mnist(args.mnist)
     images = prepared.train.images
-    validation, test = pixels(images[TRAINED_ON:][:VALIDATION]), pixels(prepared.test.images)
-    game = trained(first(prepared, TRAINED_ON), SETTINGS[args.settings].model_copy(update={"epochs": args.epochs}))
-    drawn = torch.from_numpy(draw(game.networks()["generator"], draw_latents(SAMPLES, game.latent_dim, 1000)))
+    validation, test = flatten_pixels(images[TRAINED_ON:][:VALIDATION]), flatten_pixels(prepared.test.images)
+    game = trained(first(prepared, TRAINED_ON), SETTINGS[args.config].model_copy(update={"epochs": args.epochs}))
+    drawn = torch.from_numpy(
+        generate_images(game.networks()["generator"], sample_latents(SAMPLES, game.latent_dim, 1000))
+    )
     rows = [
         *PAPER,
-        (f"this project, {args.settings}, {args.epochs} epochs", *score(pixels(drawn), validation, test)),
-        ("control: real training pictures", *score(pixels(images[:SAMPLES]), validation, test)),
+        (f"this project, {args.config}, {args.epochs} epochs", *score(flatten_pixels(drawn), validation, test)),
+        ("control: real training pictures", *score(flatten_pixels(images[:SAMPLES]), validation, test)),
     ]
     print("| model | log-likelihood of MNIST's test split, nats |\n|---|---|")
     for name, mean, error in rows:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from gan.data.prepared import Batch
-from gan.training.games import NoiseToImage
+from gan.data.dataset import Batch
+from gan.training.trainer import GANTrainer
 
 
 def losses(name: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
@@ -32,7 +32,7 @@ def losses(name: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
 class Plain:
     """The same training as a game's, from copies of its networks and with the same noise, written as papers do."""
 
-    def __init__(self, game: NoiseToImage, seed: int) -> None:
+    def __init__(self, game: GANTrainer, seed: int) -> None:
         """seed: train.seed of the game, which has not made a step yet."""
         self.generator, self.discriminator = copy.deepcopy(game.generator), copy.deepcopy(game.discriminator)
         self._game, self._recipe, self._step = game, game.recipe, 0

@@ -10,9 +10,9 @@ from torch.nn.functional import cross_entropy, softmax
 from torch.optim.lr_scheduler import OneCycleLR
 
 from benchmarks.mnist import CACHE
-from gan.data.prepared import Prepared, scaled
-from gan.evaluation.judge import Judge, View
-from gan.files import load_tensors, save_tensors
+from gan.data.dataset import ImageDataset, to_float
+from gan.evaluation.feature_extractor import FeatureExtractor, Features
+from gan.io import load_safetensors, save_safetensors
 
 EPOCHS, BATCH, PEAK_LR = 6, 128, 2e-3
 
@@ -26,7 +26,7 @@ def network() -> nn.Sequential:
     )
 
 
-def plain_judge(prepared: Prepared) -> Judge:
+def plain_judge(prepared: ImageDataset) -> FeatureExtractor:
     """The judge, trained on MNIST's training split if that has not been done."""
     path = CACHE / "plain_classifier.safetensors"
     if not path.exists():
@@ -35,21 +35,21 @@ def plain_judge(prepared: Prepared) -> Judge:
             torch.manual_seed(0)
             untrained = network()
             _train(untrained, prepared.train.images, prepared.train.labels)
-        save_tensors(path, untrained.state_dict(), {"kind": "plain classifier"})
+        save_safetensors(path, untrained.state_dict(), {"kind": "plain classifier"})
     classifier = network()
-    classifier.load_state_dict(load_tensors(path))
+    classifier.load_state_dict(load_safetensors(path))
     classifier.eval()
 
     @torch.inference_mode()
-    def look(images: Tensor) -> View:
-        features = torch.cat([classifier[:-2](scaled(rows)) for rows in images.split(500)])
+    def look(images: Tensor) -> Features:
+        features = torch.cat([classifier[:-2](to_float(rows)) for rows in images.split(500)])
         logits = classifier[-2:](features)
         confidence, classes = softmax(logits, 1).max(1)
-        return View(features, classes, confidence, logits)
+        return Features(features, classes, confidence, logits)
 
     right = torch.eq(torch.as_tensor(look(prepared.test.images).classes), prepared.test.labels)
     accuracy = right.float().mean().item()
-    return Judge(f"the network of PyTorch's MNIST example ({accuracy:.2%} right on the test split)", look)
+    return FeatureExtractor(f"the network of PyTorch's MNIST example ({accuracy:.2%} right on the test split)", look)
 
 
 def _train(classifier: nn.Module, images: Tensor, labels: Tensor) -> None:
@@ -59,7 +59,7 @@ def _train(classifier: nn.Module, images: Tensor, labels: Tensor) -> None:
     classifier.train()
     for _ in range(EPOCHS):
         for rows in torch.randperm(len(images)).split(BATCH)[:steps]:
-            loss = cross_entropy(classifier(scaled(images[rows])), labels[rows])
+            loss = cross_entropy(classifier(to_float(images[rows])), labels[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

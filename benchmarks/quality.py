@@ -17,9 +17,9 @@ from benchmarks.mnist import add_source, full_mnist, judge_of
 from benchmarks.plain_judge import plain_judge
 from benchmarks.trained import SETTINGS, trained
 from benchmarks.weights import variants
+from gan.evaluation.evaluator import Evaluator
 from gan.evaluation.summary import Summary
-from gan.evaluation.yardstick import Yardstick
-from gan.sampling import draw, draw_latents
+from gan.sampling import generate_images, sample_latents
 
 SAMPLES = 10_000
 JUDGES = {"pipeline": judge_of, "plain": plain_judge}
@@ -41,20 +41,20 @@ def main() -> None:
     parser.add_argument("--judge", choices=list(JUDGES), default="pipeline", help="by whose features")
     args = parser.parse_args()
     prepared = full_mnist(args.mnist)
-    yardstick = Yardstick(JUDGES[args.judge](prepared), prepared, SAMPLES)
+    yardstick = Evaluator(JUDGES[args.judge](prepared), prepared, SAMPLES)
     print(f"{yardstick.judge.name}; {SAMPLES:,} samples a set, {args.seeds} sets, against the test split")
     print("| settings, epochs | weights |" + "".join(f" {title} |" for title, _ in COLUMNS.values()))
     print("|---|---|" + "---|" * len(COLUMNS))
     real = yardstick.control
     print(f"| | real training pictures | 1 | {real['coverage']:.3f} | {real['class_kl']:.4f} | {real['parzen']:.0f} |")
-    for name in args.settings:
-        settings = SETTINGS[name].model_copy(update={"epochs": args.epochs})
-        game = trained(prepared, settings)
+    for name in args.config:
+        config = SETTINGS[name].model_copy(update={"epochs": args.epochs})
+        game = trained(prepared, config)
         networks = game.networks()
-        latents = draw_latents(2048, game.latent_dim, 1)
+        latents = sample_latents(2048, game.latent_dim, 1)
         for weights, network in variants(networks["generator_raw"], networks["generator"], latents).items():
             sets = [
-                torch.from_numpy(draw(network, draw_latents(SAMPLES, game.latent_dim, 1000 + seed)))
+                torch.from_numpy(generate_images(network, sample_latents(SAMPLES, game.latent_dim, 1000 + seed)))
                 for seed in range(args.seeds)
             ]
             found = Summary.of([yardstick.measure(images) for images in sets], real)

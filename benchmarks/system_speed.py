@@ -17,9 +17,9 @@ import torch
 from benchmarks.plain import Plain
 from benchmarks.systems import settings_of
 from benchmarks.training_speed import Loop, rate
-from gan.data.prepared import Batch
-from gan.training.games import NoiseToImage
-from stages.systems import SYSTEMS
+from gan.data.dataset import Batch
+from gan.training.trainer import GANTrainer
+from tools.presets import SYSTEMS
 
 SHAPE, CLASSES = (1, 28, 28), 10
 
@@ -45,7 +45,7 @@ def main() -> None:
         model, train = settings_of(name)
         torch.manual_seed(0)
         batch = Batch.of(torch.rand(train.batch_size, *SHAPE) * 2 - 1, torch.arange(train.batch_size) % CLASSES)
-        game = NoiseToImage(model, train, SHAPE, classes=CLASSES)
+        game = GANTrainer(model, train, SHAPE, classes=CLASSES)
         loops = [Loop(loop(Plain(game, train.seed).step, batch)), Loop(loop(game.step, batch, game.running))]
         for one in loops:
             rate(one, args.seconds, lambda: None)  # warm up

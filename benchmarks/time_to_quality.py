@@ -24,26 +24,26 @@ from torch import nn
 from benchmarks.mnist import add_source, full_mnist, judge_of
 from benchmarks.trained import SETTINGS, trained
 from benchmarks.training_speed import Loop
-from gan.data.prepared import Prepared
-from gan.evaluation.classes import classes_of
-from gan.evaluation.yardstick import Yardstick
-from gan.files import write_json
-from gan.networks.settings import ModelSettings
-from gan.sampling import draw, draw_latents
-from gan.training.setup import set_up
+from gan.data.dataset import ImageDataset
+from gan.evaluation.class_coverage import class_coverage
+from gan.evaluation.evaluator import Evaluator
+from gan.io import write_json
+from gan.networks.config import ModelConfig
+from gan.sampling import generate_images, sample_latents
+from gan.training.factory import build_trainer
 
 TARGET = Path(__file__).with_name("tutorial_200_epochs.json")
-SAMPLES, LATENT_DIM = 10_000, ModelSettings().latent_dim
+SAMPLES, LATENT_DIM = 10_000, ModelConfig().latent_dim
 CHECKS = 4  # an epoch
 
 
-def figures(yardstick: Yardstick, network: nn.Module, seed: int) -> dict[str, float]:
+def figures(yardstick: Evaluator, network: nn.Module, seed: int) -> dict[str, float]:
     """Fréchet distance over that of real pictures, coverage and KL divergence of the classes of 10,000 samples."""
-    images = torch.from_numpy(draw(network, draw_latents(SAMPLES, LATENT_DIM, seed)))
+    images = torch.from_numpy(generate_images(network, sample_latents(SAMPLES, LATENT_DIM, seed)))
     seen = yardstick.glance(images)
-    classes = yardstick.judge.look(images).classes
+    classes = yardstick.judge.extract(images).classes
     assert classes is not None and yardstick.shares is not None
-    divergence = classes_of(classes, yardstick.shares).divergence
+    divergence = class_coverage(classes, yardstick.shares).divergence
     return {"frechet_ratio": seen["frechet_ratio"], "coverage": seen["coverage"], "class_kl": divergence}
 
 
@@ -53,17 +53,17 @@ def reached(found: dict[str, float], target: dict[str, float]) -> bool:
     return closer and found["coverage"] >= target["coverage"]
 
 
-def seconds_to(target: dict[str, float], prepared: Prepared, yardstick: Yardstick, seed: int, epochs: int) -> float:
+def seconds_to(target: dict[str, float], prepared: ImageDataset, yardstick: Evaluator, seed: int, epochs: int) -> float:
     """Seconds of training with `steady` settings until the target is reached; infinite if it is not in `epochs`."""
-    settings = SETTINGS["steady"].model_copy(update={"epochs": epochs, "seed": seed})
+    config = SETTINGS["steady"].model_copy(update={"epochs": epochs, "seed": seed})
     start = time.perf_counter()  # making the networks counts
-    game, batches = set_up(ModelSettings(), settings, (prepared, None), torch.device("cpu"))
+    game, batches = build_trainer(ModelConfig(), config, (prepared, None), torch.device("cpu"))
 
     def training() -> Iterator[None]:
         total = epochs * len(batches)
         with game.running():
             for step, batch in enumerate(chain.from_iterable(map(batches.epoch, range(epochs)))):
-                game.anneal(settings.rate(step / total))
+                game.anneal(config.rate(step / total))
                 game.step(batch)
                 yield
 
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     args = parser.parse_args()
     prepared = full_mnist(args.mnist)
-    yardstick = Yardstick(judge_of(prepared), prepared, SAMPLES)
+    yardstick = Evaluator(judge_of(prepared), prepared, SAMPLES)
     if args.target:
         game = trained(prepared, SETTINGS["tutorial"])
         found = figures(yardstick, game.networks()["generator_raw"], 1000)

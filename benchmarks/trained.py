@@ -5,36 +5,36 @@ from pathlib import Path
 import torch
 
 from benchmarks.mnist import CACHE
-from gan.data.prepared import Prepared
-from gan.networks.settings import ModelSettings
-from gan.training.checkpoint import Checkpoints, fingerprint, loaded_sources
-from gan.training.film import Film
-from gan.training.games import NoiseToImage
+from gan.data.dataset import ImageDataset
+from gan.networks.config import ModelConfig
+from gan.training.checkpoint import CheckpointManager, fingerprint, imported_sources
+from gan.training.config import TrainConfig
+from gan.training.factory import build_trainer
+from gan.training.frames import FrameWriter
 from gan.training.loop import train
-from gan.training.settings import TrainSettings
-from gan.training.setup import set_up
-from gan.training.snapshots import Snapshots
+from gan.training.snapshots import SnapshotWriter
+from gan.training.trainer import GANTrainer
 
-STEADY = TrainSettings(lr=5e-4, betas=[0, 0.99], r1=0.1, ema=0.9998)
+STEADY = TrainConfig(lr=5e-4, betas=[0, 0.99], r1=0.1, ema=0.9998)
 # All train the tutorial's networks. `make better` runs the last in the pipeline; the falling rate is worth coverage and
 # costs some distance.
 SETTINGS = {
-    "tutorial": TrainSettings(),
+    "tutorial": TrainConfig(),
     "steady": STEADY,
     "better": STEADY.model_copy(update={"lr_decay": 0.35}),
 }
 
 
-def trained(prepared: Prepared, settings: TrainSettings, model: ModelSettings | None = None) -> NoiseToImage:
+def trained(prepared: ImageDataset, config: TrainConfig, model: ModelConfig | None = None) -> GANTrainer:
     """The game after such a training on the training split of `prepared`. model: the tutorial's networks by default."""
-    model, pictures = model or ModelSettings(), prepared.train.images
-    facts = {"pictures": len(pictures), "shape": prepared.shape, "classes": prepared.about["classes"]}
-    identity = {**facts, "model": model.model_dump(), "train": settings.identity()}
-    files = [CACHE / f"{prepared.about['dataset']['name']}.safetensors", *loaded_sources(Path.cwd())]
+    model, pictures = model or ModelConfig(), prepared.train.images
+    facts = {"pictures": len(pictures), "shape": prepared.shape, "classes": prepared.metadata["classes"]}
+    identity = {**facts, "model": model.model_dump(), "train": config.identity()}
+    files = [CACHE / f"{prepared.metadata['dataset']['name']}.safetensors", *imported_sources(Path.cwd())]
     folder = CACHE / "runs" / fingerprint(identity, files)
-    game, batches = set_up(model, settings, (prepared, None), torch.device("cpu"))
-    assert isinstance(game, NoiseToImage)
-    film = Film(folder / "film", folder / "frames", settings.frame_every)
-    snapshots = Snapshots(folder / "snapshots", folder / "kept", game.model, settings, facts)
-    train(game, batches, settings, Checkpoints(folder), film, snapshots=snapshots)
+    game, batches = build_trainer(model, config, (prepared, None), torch.device("cpu"))
+    assert isinstance(game, GANTrainer)
+    film = FrameWriter(folder / "film", folder / "frames", config.frame_every)
+    snapshots = SnapshotWriter(folder / "snapshots", folder / "kept", game.model, config, facts)
+    train(game, batches, config, CheckpointManager(folder), film, snapshots=snapshots)
     return game

@@ -26,14 +26,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from gan.data.prepared import Batches, Prepared
-from gan.networks.build import build_discriminator, build_generator
-from gan.networks.settings import ModelSettings
+from gan.data.dataset import BatchLoader, ImageDataset
+from gan.networks.config import ModelConfig
+from gan.networks.factory import build_discriminator, build_generator
 from gan.runtime import select_device
 from gan.training.adam import Adam
-from gan.training.games import NoiseToImage
-from gan.training.history import History
-from gan.training.settings import TrainSettings
+from gan.training.config import TrainConfig
+from gan.training.metrics_log import MetricsLog
+from gan.training.trainer import GANTrainer
 
 LATENT_DIM = 100
 WARM, STEPS = 100, 5  # iterations before anything is measured, and between two looks at the clock
@@ -92,7 +92,7 @@ def tutorial(images: Tensor, shape: tuple[int, int, int], batch: int, device: to
     """The tutorial's loop, an iteration at a time, as it is written: D is called anew wherever its answer is named."""
     from torchvision.utils import save_image
 
-    generator, discriminator = build_generator(ModelSettings(), shape), build_discriminator(ModelSettings(), shape)
+    generator, discriminator = build_generator(ModelConfig(), shape), build_discriminator(ModelConfig(), shape)
     for network in (generator, discriminator):
         network.to(device)
     optimizers = [
@@ -127,9 +127,9 @@ def tutorial(images: Tensor, shape: tuple[int, int, int], batch: int, device: to
 
 def engine(images: Tensor, shape: tuple[int, int, int], batch: int, device: torch.device) -> Iterator[None]:
     """This project's engine, an iteration at a time."""
-    game = NoiseToImage(ModelSettings(), TrainSettings(batch_size=batch), shape, device)
-    batches = Batches(images.to(device), batch, seed=0)
-    history = History(game.scalars, TrainSettings().log_every, len(batches))
+    game = GANTrainer(ModelConfig(), TrainConfig(batch_size=batch), shape, device)
+    batches = BatchLoader(images.to(device), batch, seed=0)
+    history = MetricsLog(game.scalars, TrainConfig().log_every, len(batches))
     epoch = step = 0
     with game.running():
         while True:
@@ -144,7 +144,7 @@ def engine(images: Tensor, shape: tuple[int, int, int], batch: int, device: torc
 
 def floor(shape: tuple[int, int, int], batch: int, device: torch.device) -> Iterator[None]:
     """The step's products and one pass of Adam, an iteration at a time: see the module's docstring."""
-    generator, discriminator = build_generator(ModelSettings(), shape), build_discriminator(ModelSettings(), shape)
+    generator, discriminator = build_generator(ModelConfig(), shape), build_discriminator(ModelConfig(), shape)
     products: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def add(left: Tensor, right: Tensor) -> None:
@@ -213,8 +213,8 @@ def pictures(mnist: Path | None) -> tuple[str, Tensor]:
             content = found[0].read_bytes()
             content = gzip.decompress(content) if found[0].suffix == ".gz" else content
             return "mnist", torch.from_numpy(np.frombuffer(content, np.uint8, offset=16).copy()).view(-1, 1, 28, 28)
-    prepared = Prepared.load(Path("data/prepared.safetensors"))
-    return prepared.about["dataset"]["name"], prepared.train.images
+    prepared = ImageDataset.load(Path("data/prepared.safetensors"))
+    return prepared.metadata["dataset"]["name"], prepared.train.images
 
 
 def main() -> None:

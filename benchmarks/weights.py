@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from gan.data.prepared import Prepared
+from gan.data.dataset import ImageDataset
 from gan.evaluation.parzen import best_sigma, log_likelihood
-from gan.networks.build import load_network
-from gan.sampling import draw, draw_latents
+from gan.networks.factory import load_network
+from gan.sampling import generate_images, sample_latents
 
 VALIDATION = 1000
 
@@ -46,18 +46,18 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=3, help="sample seeds; the spread over them is printed")
     args = parser.parse_args()
-    prepared = Prepared.load(Path("data/prepared.safetensors"))
+    prepared = ImageDataset.load(Path("data/prepared.safetensors"))
     train, test = (split.images.flatten(1).float() / 255 for split in (prepared.train, prepared.test))
-    raw, about = load_network(Path("models/generator_raw.safetensors"), "generator")
+    raw, metadata = load_network(Path("models/generator_raw.safetensors"), "generator")
     averaged, _ = load_network(Path("models/generator.safetensors"), "generator")
-    latent_dim = about["model"]["latent_dim"]
+    latent_dim = metadata["model"]["latent_dim"]
 
-    print(f"{about['dataset']['name']}, {about['train']['epochs']} epochs, {args.samples:,} samples")
+    print(f"{metadata['dataset']['name']}, {metadata['train']['epochs']} epochs, {args.samples:,} samples")
     print(f"{'weights':<38}{'Parzen, nats':>16}{'coverage':>16}")
-    for name, network in variants(raw, averaged, draw_latents(2048, latent_dim, 1)).items():
+    for name, network in variants(raw, averaged, sample_latents(2048, latent_dim, 1)).items():
         scores = []
         for seed in range(args.seeds):
-            pictures = draw(network, draw_latents(args.samples, latent_dim, 1000 + seed))
+            pictures = generate_images(network, sample_latents(args.samples, latent_dim, 1000 + seed))
             samples = torch.from_numpy(pictures).flatten(1).float() / 255
             sigma = best_sigma(train[:VALIDATION], samples)
             nats = log_likelihood(test, samples, sigma).mean().item()

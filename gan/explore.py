@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gan.figures.animation import save_gif
-from gan.figures.grids import grid
-from gan.generate import labels_for, load
+from gan.config import UserError
+from gan.generate import load_generator, make_labels
+from gan.images import make_grid, save_gif
 from gan.networks import stylegan
-from gan.sampling import class_count, draw, draw_latents, slerp
-from gan.settings import UserError
+from gan.sampling import generate_images, num_classes_of, sample_latents, slerp
 
 COUNT, COLUMNS, STEPS = 36, 9, 25
 SIDE = 168  # screen pixels of the large picture, at least
@@ -45,8 +44,8 @@ class Explorer:
 
     def __post_init__(self) -> None:
         """Raises UserError if the file is not a generator that makes pictures of noise."""
-        self._network, self.about = load(self.model, 1.0)
-        self.classes: list[str] = list(self.about["classes"]) if class_count(self.about) else []
+        self._network, self.metadata = load_generator(self.model, 1.0)
+        self.classes: list[str] = list(self.metadata["classes"]) if num_classes_of(self.metadata) else []
         self.truncates = isinstance(self._network, stylegan.Generator)
         if self.classes:
             self.label = self.classes[0]
@@ -54,7 +53,7 @@ class Explorer:
     @property
     def latents(self) -> Tensor:
         """Those of the grid, [36, latent_dim]."""
-        return draw_latents(COUNT, self.about["model"]["latent_dim"], self.seed)
+        return sample_latents(COUNT, self.metadata["model"]["latent_dim"], self.seed)
 
     def pictures(self) -> NDArray[np.uint8]:
         """The grid, uint8 [36, C, H, W]."""
@@ -81,12 +80,12 @@ class Explorer:
 
     def png(self, pictures: NDArray[np.uint8], columns: int) -> bytes:
         """Pictures as a PNG."""
-        return _bytes(grid(pictures, columns, scale=4))
+        return _bytes(make_grid(pictures, columns, scale=4))
 
     def gif(self) -> bytes:
         """The walk there and back as a GIF."""
         there = self.walk()
-        frames = [grid(picture[None], 1, gap=0, scale=6) for picture in [*there, *there[-2:0:-1]]]
+        frames = [make_grid(picture[None], 1, gap=0, scale=6) for picture in [*there, *there[-2:0:-1]]]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "walk.gif")
             save_gif(path, frames, 80, 80)
@@ -101,14 +100,14 @@ class Explorer:
     def _draw(self, latents: Tensor) -> NDArray[np.uint8]:
         network = self._network
         if isinstance(network, stylegan.Generator):
-            network = stylegan.Truncated(network, self.truncation)
-        return draw(network, latents, labels_for(self.about, len(latents), self.label))
+            network = stylegan.TruncatedGenerator(network, self.truncation)
+        return generate_images(network, latents, make_labels(self.metadata, len(latents), self.label))
 
 
 def as_png(picture: NDArray[np.uint8]) -> str:
     """An address that holds a picture, uint8 [C, H, W], enlarged in whole steps."""
     scale = max(1, -(-SIDE // picture.shape[1]))
-    data = base64.b64encode(_bytes(grid(picture[None], 1, gap=0, scale=scale))).decode()
+    data = base64.b64encode(_bytes(make_grid(picture[None], 1, gap=0, scale=scale))).decode()
     return f"data:image/png;base64,{data}"
 
 
@@ -188,7 +187,7 @@ def _controls(explorer: Explorer, change: Callable[[str, Any], None]) -> None:
     """What the grid is drawn with; `change` is told the name and the new value."""
     from nicegui import ui
 
-    ui.label(f"{explorer.about['model']['architecture']}: {explorer.model.name}").classes("text-2xl font-semibold")
+    ui.label(f"{explorer.metadata['model']['architecture']}: {explorer.model.name}").classes("text-2xl font-semibold")
     with ui.row().classes("items-end gap-6"):
         ui.number("seed", value=0, min=0, max=2**32 - 1, precision=0).props("data-testid=seed").on_value_change(
             lambda event: change("seed", None if event.value is None else int(event.value))

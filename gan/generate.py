@@ -17,14 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gan.figures.grids import grid, save_png
-from gan.files import replacing
+from gan.config import UserError
+from gan.images import make_grid, save_png
+from gan.io import atomic_write
 from gan.networks import stylegan
-from gan.networks.build import load_network
-from gan.sampling import class_count, cycled_labels, draw, draw_latents, slerp
-from gan.settings import UserError
+from gan.networks.factory import load_network
+from gan.sampling import generate_images, num_classes_of, round_robin_labels, sample_latents, slerp
 
-KEYFRAMES_STEPS = 12  # pictures from one latent to the next in a .gif
+STEPS_PER_SEGMENT = 12  # pictures from one latent to the next in a .gif
 
 
 def generate(
@@ -44,68 +44,71 @@ def generate(
     truncation: of a StyleGAN, from 1 (all variety) to 0 (the mean picture). device: auto, cpu, cuda or mps.
     Raises UserError if the file is not a generator, cannot do what is asked for, or the device is not there.
     """
-    network, about = load(Path(model), truncation)
-    latents = draw_latents(count, about["model"]["latent_dim"], seed)
-    return draw(network, latents, labels_for(about, count, label), batch_size=batch_size, device=device)
+    network, metadata = load_generator(Path(model), truncation)
+    latents = sample_latents(count, metadata["model"]["latent_dim"], seed)
+    return generate_images(network, latents, make_labels(metadata, count, label), batch_size=batch_size, device=device)
 
 
-def load(model: Path, truncation: float) -> tuple[nn.Module, dict[str, Any]]:
+def load_generator(model: Path, truncation: float) -> tuple[nn.Module, dict[str, Any]]:
     """The generator of a file, with its styles truncated, and its facts."""
-    network, about = load_network(model, "generator")
-    if about["model"]["architecture"] == "cyclegan":
+    network, metadata = load_network(model, "generator")
+    if metadata["model"]["architecture"] == "cyclegan":
         raise UserError(f"{model}: translates pictures: use `python -m gan.translate`")
     if truncation == 1:
-        return network, about
+        return network, metadata
     if not isinstance(network, stylegan.Generator):
         raise UserError(f"truncation {truncation}: {model} is no StyleGAN and has no styles to truncate; leave it at 1")
-    return stylegan.Truncated(network, truncation), about
+    return stylegan.TruncatedGenerator(network, truncation), metadata
 
 
-def labels_for(about: Mapping[str, Any], count: int, label: int | str | None) -> Tensor | None:
+def make_labels(metadata: Mapping[str, Any], count: int, label: int | str | None) -> Tensor | None:
     """Labels [count] to ask a generator for, given its facts: of one class, or of one after another."""
-    classes = class_count(about)
+    classes = num_classes_of(metadata)
     if label is None:
-        return cycled_labels(count, classes)
+        return round_robin_labels(count, classes)
     if not classes:
         raise UserError(
             f"label {label}: this generator was not trained with classes; train one with -S model.conditional=true"
         )
-    names = about["classes"]
+    names = metadata["classes"]
     number = names.index(label) if label in names else int(label) if str(label).isdecimal() else classes
     if number >= classes:
         raise UserError(f"label {label}: no such class; there are: {', '.join(names)}")
     return torch.full((count,), number)
 
 
-def walk(latents: Tensor, steps: int) -> Tensor:
+def interpolate_path(latents: Tensor, steps: int) -> Tensor:
     """A spherical path through latents [N, D], `steps` points from each to the next: [(N − 1) · steps + 1, D]."""
     legs = [slerp(a, b, steps + 1)[:-1] for a, b in pairwise(latents)]
     return torch.cat([*legs, latents[-1:]])
 
 
-def save(out: Path, model: Path, count: int, seed: int, *, columns: int, scale: int, **more: Any) -> None:
+def save_samples(out: Path, model: Path, count: int, seed: int, *, columns: int, scale: int, **more: Any) -> None:
     """Write `count` pictures as a grid (.png) or array `x` (.npz), or a closed walk through as many latents (.gif).
 
     more: label, truncation and device, as in `generate`.
     """
     if out.suffix == ".gif":
-        from gan.figures.animation import captioned, save_gif
+        from gan.images import save_gif
+        from gan.plots.animation import add_caption
 
-        network, about = load(model, more["truncation"])
-        latents = draw_latents(count, about["model"]["latent_dim"], seed)
-        path = walk(torch.cat([latents, latents[:1]]), KEYFRAMES_STEPS)[:-1]
+        network, metadata = load_generator(model, more["truncation"])
+        latents = sample_latents(count, metadata["model"]["latent_dim"], seed)
+        path = interpolate_path(torch.cat([latents, latents[:1]]), STEPS_PER_SEGMENT)[:-1]
         # On the way from one picture to another the class stays the same.
-        labels = labels_for(about, len(path), 0 if more["label"] is None and class_count(about) else more["label"])
-        pictures = draw(network, path, labels, device=more["device"])
-        frames = [captioned(grid(picture[None], 1), f"seed {seed}", scale) for picture in pictures]
+        labels = make_labels(
+            metadata, len(path), 0 if more["label"] is None and num_classes_of(metadata) else more["label"]
+        )
+        pictures = generate_images(network, path, labels, device=more["device"])
+        frames = [add_caption(make_grid(picture[None], 1), f"seed {seed}", scale) for picture in pictures]
         save_gif(out, frames, frame_ms=80, hold_ms=80)
         return
     pictures = generate(model, count, seed, **more)
     if out.suffix == ".npz":
-        with replacing(out) as temporary:
+        with atomic_write(out) as temporary:
             np.savez_compressed(temporary, x=pictures)
     else:
-        save_png(grid(pictures, columns, scale=scale), out)
+        save_png(make_grid(pictures, columns, scale=scale), out)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -135,7 +138,7 @@ def main(arguments: list[str] | None = None) -> None:
     columns = args.columns or round(args.count**0.5) or 1
     more = {"label": args.label, "truncation": args.truncation, "device": args.device}
     try:
-        save(args.out, args.model, args.count, args.seed, columns=columns, scale=args.scale, **more)
+        save_samples(args.out, args.model, args.count, args.seed, columns=columns, scale=args.scale, **more)
     except (UserError, OSError) as error:
         sys.exit(f"generate: {error}")
     print(f"generate: {args.out}")

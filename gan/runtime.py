@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from gan.settings import Number, Settings, UserError
+from gan.config import Float, StrictConfig, UserError
 
 if TYPE_CHECKING:
     import torch
 
 
-class RuntimeSettings(Settings):
+class RuntimeConfig(StrictConfig):
     """What depends on the machine. No stage reruns when it changes: the results differ in rounding.
 
     They differ by more than that, and the models' files say so, where `precision` is bfloat16, and where several
@@ -28,7 +28,7 @@ class RuntimeSettings(Settings):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: matrix products in mixed precision, where the hardware has it; results differ"
     )
-    checkpoint_seconds: Number = Field(60, gt=0, description="seconds between two checkpoints of the training")
+    checkpoint_seconds: Float = Field(60, gt=0, description="seconds between two checkpoints of the training")
 
 
 def select_device(name: str = "auto") -> "torch.device":
@@ -44,7 +44,7 @@ def select_device(name: str = "auto") -> "torch.device":
     return torch.device(name)
 
 
-def set_threads(threads: int | Literal["auto"], sharers: int = 1) -> None:
+def set_num_threads(threads: int | Literal["auto"], sharers: int = 1) -> None:
     """Use that many CPU threads; `auto`: PyTorch's choice, one for each core, divided by `sharers` of the machine."""
     import torch
 

@@ -8,29 +8,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gan.data.prepared import scaled
-from gan.figures.grids import to_uint8
-from gan.networks.build import answer
+from gan.data.dataset import to_float
+from gan.images import to_uint8
+from gan.networks.factory import answer
 from gan.runtime import select_device
 
 # PyTorch fills a tensor in an order that depends on its size. Blocks of a fixed size keep the first rows
 # the same however many are asked for.
-_BLOCK = 64
+LATENT_BLOCK = 64
 
 
-def draw_latents(count: int, latent_dim: int, seed: int) -> Tensor:
+def sample_latents(count: int, latent_dim: int, seed: int) -> Tensor:
     """Rows 0 … count − 1 of the normal noise of `seed`, [count, latent_dim]: row i of a seed never changes."""
     generator = torch.Generator().manual_seed(seed)
-    blocks = [torch.randn(_BLOCK, latent_dim, generator=generator) for _ in range(0, max(count, 1), _BLOCK)]
+    blocks = [torch.randn(LATENT_BLOCK, latent_dim, generator=generator) for _ in range(0, max(count, 1), LATENT_BLOCK)]
     return torch.cat(blocks)[:count]
 
 
-def class_count(about: Mapping[str, Any]) -> int:
+def num_classes_of(metadata: Mapping[str, Any]) -> int:
     """How many classes a saved generator can be asked for, given its facts; 0 if it is not a conditional one."""
-    return len(about["classes"]) if about["model"]["conditional"] else 0
+    return len(metadata["classes"]) if metadata["model"]["conditional"] else 0
 
 
-def cycled_labels(count: int, classes: int) -> Tensor | None:
+def round_robin_labels(count: int, classes: int) -> Tensor | None:
     """Labels 0, 1, …, after the last class from 0 again, [count]; None if there are no classes."""
     return torch.arange(count) % classes if classes else None
 
@@ -53,13 +53,13 @@ def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     return torch.as_tensor(directions * torch.lerp(start_length, end_length, share))
 
 
-def translated(translator: nn.Module, images: Tensor, device: str = "auto") -> Tensor:
+def translate_images(translator: nn.Module, images: Tensor, device: str = "auto") -> Tensor:
     """Translations of pictures, both uint8 [N, C, H, W]."""
-    return torch.from_numpy(draw(translator, scaled(images), device=device))
+    return torch.from_numpy(generate_images(translator, to_float(images), device=device))
 
 
 @torch.inference_mode()
-def draw(
+def generate_images(
     network: nn.Module,
     latents: Tensor,
     labels: Tensor | None = None,

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gan.data.decode import fitted, open_picture
-from gan.data.download import SUFFIXES
-from gan.figures.grids import grid, save_png
-from gan.networks.build import load_network
-from gan.networks.cyclegan import Translators
-from gan.sampling import translated
-from gan.settings import UserError
+from gan.config import UserError
+from gan.data.download import IMAGE_SUFFIXES
+from gan.data.raw_dataset import load_image, resize_and_crop
+from gan.images import make_grid, save_png
+from gan.networks.cyclegan import CycleGenerators
+from gan.networks.factory import load_network
+from gan.sampling import translate_images
 
 
 def translate(model: Path, pictures: Path, out: Path, *, back: bool = False, device: str = "auto") -> int:
@@ -26,27 +26,27 @@ def translate(model: Path, pictures: Path, out: Path, *, back: bool = False, dev
     back: from the target to the source. Pictures are brought to the model's size as those that it was trained on.
     Raises UserError where there is nothing to translate, or with.
     """
-    network, about = load_network(model, "generator")
-    if not isinstance(network, Translators):
+    network, metadata = load_network(model, "generator")
+    if not isinstance(network, CycleGenerators):
         raise UserError(f"{model}: makes pictures of noise: use `python -m gan.generate`")
     found = sorted(pictures.iterdir()) if pictures.is_dir() else [pictures]
-    paths = [path for path in found if path.suffix.lower() in SUFFIXES and path.is_file()]
+    paths = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
     if not paths:
         raise UserError(f"{pictures}: no pictures there; give a picture or a folder of pictures")
-    channels, height, width = about["shape"]
+    channels, height, width = metadata["shape"]
     rows = []
     for path in paths:
         try:
-            picture = open_picture(path, "RGB" if channels == 3 else "L")
+            picture = load_image(path, "RGB" if channels == 3 else "L")
         except Exception as error:  # whatever a damaged file makes Pillow's decoders raise
             raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-        inside = np.asarray(fitted(picture, height, width, about.get("target_border", 0) if back else 0))
+        inside = np.asarray(resize_and_crop(picture, height, width, metadata.get("target_border", 0) if back else 0))
         rows.append(inside.reshape(height, width, channels).transpose(2, 0, 1))
-    made = translated(network.back if back else network.there, torch.from_numpy(np.stack(rows)), device).numpy()
+    made = translate_images(network.back if back else network.there, torch.from_numpy(np.stack(rows)), device).numpy()
     stems = Counter(path.stem for path in paths)
     for path, translation in zip(paths, made, strict=True):
         name = path.stem if stems[path.stem] == 1 else path.name
-        save_png(grid(translation[None], 1, gap=0), out / f"{name}.png")
+        save_png(make_grid(translation[None], 1, gap=0), out / f"{name}.png")
     return len(paths)
 
 

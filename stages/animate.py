@@ -4,28 +4,26 @@ from pathlib import Path
 
 from PIL import Image
 
-from gan.figures.animation import captioned, save_gif
-from gan.figures.settings import AnimateSettings
-from gan.figures.thinning import thinned
-from gan.training.film import frame_place
-from stages import run
-from stages.params import section
+from gan.images import evenly_spaced_indices, parse_frame_name, save_gif
+from gan.plots.animation import add_caption
+from gan.plots.config import AnimateConfig
+from stages._common import load_section, run_stage
 
 OUT = Path("reports/training.gif")
 
 
 def main() -> None:
-    settings = section("animate", AnimateSettings)
-    places = ((frame_place(path), path) for path in Path("reports/frames").iterdir())
+    config = load_section("animate", AnimateConfig)
+    places = ((parse_frame_name(path), path) for path in Path("reports/frames").iterdir())
     found = sorted((place, path) for place, path in places if place is not None)
     frames = []
-    for i in thinned(len(found), settings.max_frames):
+    for i in evenly_spaced_indices(len(found), config.max_frames):
         (epoch, step), path = found[i]
         with Image.open(path) as frame:
-            frames.append(captioned(frame, f"epoch {epoch + 1} · iteration {step:,}", settings.scale, settings.levels))
-    save_gif(OUT, frames, settings.frame_ms, settings.hold_ms)
+            frames.append(add_caption(frame, f"epoch {epoch + 1} · iteration {step:,}", config.scale, config.levels))
+    save_gif(OUT, frames, config.frame_ms, config.hold_ms)
     print(f"animate: {OUT} with {len(frames)} of {len(found)} frames, {OUT.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -3,46 +3,45 @@
 import sys
 from pathlib import Path
 
-from gan.data.decode import Decoded, decode
+from gan.config import UserError
+from gan.data.config import PrepareConfig
+from gan.data.dataset import ImageDataset, evenly_spaced
 from gan.data.prepare import prepare
-from gan.data.prepared import Prepared, spread
-from gan.data.settings import PrepareSettings
-from gan.figures.grids import grid, save_png
-from gan.files import new_folder
-from gan.settings import UserError
-from stages import run
-from stages.params import section
+from gan.data.raw_dataset import RawDataset, decode
+from gan.images import make_grid, save_png
+from gan.io import recreate_dir
+from stages._common import load_section, run_stage
 
 OUT, TARGET = Path("data/prepared.safetensors"), Path("data/target")
 SHOWN = 100
 
 
 def main() -> None:
-    settings, raw = section("prepare", PrepareSettings), Path("data/raw")
-    prepared = prepare_one(decode(raw, Path("data/images")), settings, OUT)
-    shown = spread(prepared.train.images, min(SHOWN, len(prepared.train.images)))
-    save_png(grid(shown.numpy(), columns=10, scale=2), Path("reports/reals.png"))
-    new_folder(TARGET, "The pictures of data.target, if there is one.")
+    config, raw = load_section("prepare", PrepareConfig), Path("data/raw")
+    prepared = prepare_one(decode(raw, Path("data/images")), config, OUT)
+    shown = evenly_spaced(prepared.train.images, min(SHOWN, len(prepared.train.images)))
+    save_png(make_grid(shown.numpy(), columns=10, scale=2), Path("reports/reals.png"))
+    recreate_dir(TARGET, "The pictures of data.target, if there is one.")
     if (raw / "target").exists():  # translations keep the shape of a picture
         target = decode(raw / "target", Path("data/target_images"))
         if prepared.shape[0] == 1 and target.stacked > 1:
             raise UserError("data.target: stacks of digits have three channels; set prepare.channels to 3")
-        alike = settings.model_copy(update={"channels": prepared.shape[0]})
-        prepare_one(target, alike, TARGET / OUT.name, settings.target_border)
+        alike = config.model_copy(update={"channels": prepared.shape[0]})
+        prepare_one(target, alike, TARGET / OUT.name, config.target_border)
 
 
-def prepare_one(decoded: Decoded, settings: PrepareSettings, out: Path, border: float = 0) -> Prepared:
-    for line in prepare(decoded, settings, out, border):
+def prepare_one(decoded: RawDataset, config: PrepareConfig, out: Path, border: float = 0) -> ImageDataset:
+    for line in prepare(decoded, config, out, border):
         print(f"prepare: left out, cannot be read: {line}", file=sys.stderr)
-    prepared = Prepared.load(out)
-    about = prepared.about
-    left_out = f", {len(about['unreadable'])} left out" if about["unreadable"] else ""
+    prepared = ImageDataset.load(out)
+    metadata = prepared.metadata
+    left_out = f", {len(metadata['unreadable'])} left out" if metadata["unreadable"] else ""
     print(
-        f"prepare: {about['dataset']['title']}: {about['counts']['train']:,} training and {about['counts']['test']:,} "
-        f"test pictures of {'×'.join(map(str, about['shape']))}{left_out}"
+        f"prepare: {metadata['dataset']['title']}: {metadata['counts']['train']:,} training and {metadata['counts']['test']:,} "
+        f"test pictures of {'×'.join(map(str, metadata['shape']))}{left_out}"
     )
     return prepared
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

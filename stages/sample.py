@@ -2,17 +2,16 @@
 
 from pathlib import Path
 
-from gan.data.prepared import Prepared
-from gan.figures.grids import save_png
-from gan.figures.samples import sample_figures, style_figures, translation_figures
-from gan.figures.settings import SampleSettings
-from gan.files import new_folder
+from gan.data.dataset import ImageDataset
+from gan.images import save_png
+from gan.io import recreate_dir
 from gan.networks import stylegan
-from gan.networks.build import load_network
-from gan.networks.cyclegan import Translators
-from gan.runtime import RuntimeSettings, set_threads
-from stages import run
-from stages.params import section
+from gan.networks.cyclegan import CycleGenerators
+from gan.networks.factory import load_network
+from gan.plots.config import SampleConfig
+from gan.plots.samples import sample_plots, stylegan_plots, translation_plots
+from gan.runtime import RuntimeConfig, set_num_threads
+from stages._common import load_section, run_stage
 
 MODELS = {"ema": "models/generator.safetensors", "raw": "models/generator_raw.safetensors"}
 EXTRAS = Path("reports/extras")
@@ -20,24 +19,24 @@ DATA, TARGET = Path("data/prepared.safetensors"), Path("data/target/prepared.saf
 
 
 def main() -> None:
-    settings, runtime = section("sample", SampleSettings), section("runtime", RuntimeSettings)
-    set_threads(runtime.threads)
-    network, about = load_network(Path(MODELS[settings.weights]), "generator")
-    new_folder(EXTRAS, "Figures that only some systems can show.")
+    config, runtime = load_section("sample", SampleConfig), load_section("runtime", RuntimeConfig)
+    set_num_threads(runtime.threads)
+    network, metadata = load_network(Path(MODELS[config.weights]), "generator")
+    recreate_dir(EXTRAS, "Figures that only some systems can show.")
     extras = {}
-    if isinstance(network, Translators):
-        source, target = (Prepared.load(path).test.images for path in (DATA, TARGET))
-        figures = translation_figures(network, source, target, settings, runtime.device)
+    if isinstance(network, CycleGenerators):
+        source, target = (ImageDataset.load(path).test.images for path in (DATA, TARGET))
+        figures = translation_plots(network, source, target, config, runtime.device)
         extras["back"] = figures.pop("back")
     else:
-        figures = sample_figures(network, about, settings, runtime.device)
+        figures = sample_plots(network, metadata, config, runtime.device)
     if isinstance(network, stylegan.Generator):
-        extras = style_figures(network, about, settings.seed)
+        extras = stylegan_plots(network, metadata, config.seed)
     for folder, images in ((EXTRAS.parent, figures), (EXTRAS, extras)):
         for name, image in images.items():
             save_png(image, folder / f"{name}.png")
-    print(f"sample: reports/samples.png, grid.png and interpolation.png, from the {settings.weights} weights")
+    print(f"sample: reports/samples.png, grid.png and interpolation.png, from the {config.weights} weights")
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

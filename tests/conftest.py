@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import settings
 
 # Two test processes on two cores: PyTorch is to use one thread in each (before anything imports it).
 os.environ["OMP_NUM_THREADS"] = "1"

@@ -18,11 +18,11 @@ import torch
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from gan.config import UserError
 from gan.explore import COUNT, STEPS, Explorer
 from gan.generate import generate
-from gan.networks.build import build_generator, save_network
-from gan.networks.settings import ModelSettings
-from gan.settings import UserError
+from gan.networks.config import ModelConfig
+from gan.networks.factory import build_generator, save_network
 from tests.conftest import CHROMIUM, ROOT
 
 
@@ -30,9 +30,9 @@ from tests.conftest import CHROMIUM, ROOT
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("explore") / "generator.safetensors"
-    settings = ModelSettings(architecture="stylegan", conditional=True, latent_dim=6, base_channels=4)
+    config = ModelConfig(architecture="stylegan", conditional=True, latent_dim=6, base_channels=4)
     facts = {"shape": [1, 8, 8], "classes": ["cat", "dog"]}
-    save_network(path, build_generator(settings, (1, 8, 8), 2), "generator", settings, facts)
+    save_network(path, build_generator(config, (1, 8, 8), 2), "generator", config, facts)
     return path
 
 
@@ -69,12 +69,12 @@ def test_what_is_saved(model: Path) -> None:
 
 
 def test_translators_are_refused(tmp_path: Path) -> None:
-    settings = ModelSettings(architecture="cyclegan", blocks=1, base_channels=4)
+    config = ModelConfig(architecture="cyclegan", blocks=1, base_channels=4)
     save_network(
         tmp_path / "g.safetensors",
-        build_generator(settings, (1, 16, 16)),
+        build_generator(config, (1, 16, 16)),
         "generator",
-        settings,
+        config,
         {"shape": [1, 16, 16]},
     )
     with pytest.raises(UserError, match=r"gan\.translate"):

@@ -11,18 +11,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan.generate import generate, main, walk
-from gan.networks.build import build_generator, save_network
-from gan.networks.settings import ModelSettings
-from gan.sampling import draw_latents, slerp
-from gan.settings import UserError
+from gan.config import UserError
+from gan.generate import generate, interpolate_path, main
+from gan.networks.config import ModelConfig
+from gan.networks.factory import build_generator, save_network
+from gan.sampling import sample_latents, slerp
 from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "generator.safetensors"
-    model_settings = ModelSettings(latent_dim=10, generator_widths=[16, 16])
+    model_settings = ModelConfig(latent_dim=10, generator_widths=[16, 16])
     generator = build_generator(model_settings, (1, 6, 5))
     generator(torch.randn(64, 10))
     save_network(path, generator, "generator", model_settings, {"shape": (1, 6, 5)})
@@ -32,13 +32,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 200), st.integers(0, 2**40))
 def test_a_latent_depends_on_seed_and_place_alone(a: int, b: int, latent_dim: int, seed: int) -> None:
     few, many = sorted((a, b))
-    assert draw_latents(few, latent_dim, seed).equal(draw_latents(many, latent_dim, seed)[:few])
+    assert sample_latents(few, latent_dim, seed).equal(sample_latents(many, latent_dim, seed)[:few])
 
 
 def test_latents_are_normal_and_seeds_differ() -> None:
-    latents = draw_latents(10_000, 20, 0)
+    latents = sample_latents(10_000, 20, 0)
     assert abs(latents.mean().item()) < 0.01 and abs(latents.std().item() - 1) < 0.01
-    assert not latents[:5].equal(draw_latents(5, 20, 1))
+    assert not latents[:5].equal(sample_latents(5, 20, 1))
 
 
 @settings(deadline=None, max_examples=20)
@@ -52,7 +52,7 @@ def test_a_picture_does_not_depend_on_count_or_batch_size(model: Path, count: in
 
 @given(st.integers(2, 50), st.integers(2, 20), st.integers(0, 1000))
 def test_slerp_starts_and_ends_at_its_ends_and_stays_between_their_lengths(dim: int, steps: int, seed: int) -> None:
-    start, end = draw_latents(2, dim, seed)
+    start, end = sample_latents(2, dim, seed)
     path = slerp(start, end, steps)
     assert path.shape == (steps, dim)
     torch.testing.assert_close(path[0], start, atol=1e-4, rtol=1e-4)
@@ -73,8 +73,8 @@ def test_slerp_along_one_line_is_finite(factor: float) -> None:
 
 
 def test_a_walk_visits_every_latent() -> None:
-    latents = draw_latents(4, 6, 0)
-    path = walk(latents, 5)
+    latents = sample_latents(4, 6, 0)
+    path = interpolate_path(latents, 5)
     assert path.shape == (16, 6)
     torch.testing.assert_close(path[::5], latents, atol=1e-4, rtol=1e-4)
 
@@ -124,7 +124,7 @@ def test_the_command_needs_neither_dvc_nor_params_nor_torchvision(model: Path, t
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("conditional") / "generator.safetensors"
-    chosen = ModelSettings(architecture="stylegan", conditional=True, latent_dim=6, base_channels=4)
+    chosen = ModelConfig(architecture="stylegan", conditional=True, latent_dim=6, base_channels=4)
     generator = build_generator(chosen, (1, 8, 8), 3)
     save_network(path, generator, "generator", chosen, {"shape": (1, 8, 8), "classes": ["cat", "dog", "7"]})
     return path

@@ -6,9 +6,10 @@ import pytest
 import yaml
 
 from benchmarks.trained import SETTINGS
-from gan.training.settings import TrainSettings
-from stages.sections import SECTIONS, parameter_table
+from gan.training.config import TrainConfig
+from stages.report import CONFIG_SECTIONS
 from tests.conftest import ROOT
+from tools.parameters import parameter_table
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
@@ -29,7 +30,7 @@ def test_parameters_named_anywhere_exist() -> None:
     assert len(names) > 20
     for name in names:
         section, key = name.split(".")
-        assert key in SECTIONS[section].model_fields, name
+        assert key in CONFIG_SECTIONS[section].model_fields, name
 
 
 def test_the_chinese_one_has_the_same_commands_code_pictures_and_parameters() -> None:
@@ -71,4 +72,4 @@ def test_the_everyday_commands_are_there(command: str) -> None:
 def test_make_better_takes_the_settings_that_the_benchmarks_measure() -> None:
     recipe = (ROOT / "Makefile").read_text().split("\nbetter:")[1].split("\n\n")[0]
     found = {key: yaml.safe_load(value) for key, value in re.findall(r"-S '?train\.([a-z0-9_]+)=([^' \n]+)", recipe)}
-    assert TrainSettings.parse("train", found) == SETTINGS["better"].model_copy(update={"epochs": 20})
+    assert TrainConfig.parse("train", found) == SETTINGS["better"].model_copy(update={"epochs": 20})

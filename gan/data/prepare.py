@@ -11,68 +11,68 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from gan.data.decode import UNLABELLED, Decoded, Part, fitted, open_picture
-from gan.data.settings import PrepareSettings
-from gan.files import save_tensors
-from gan.settings import UserError
+from gan.config import UserError
+from gan.data.config import PrepareConfig
+from gan.data.raw_dataset import NO_LABEL, RawDataset, RawSplit, load_image, resize_and_crop
+from gan.io import save_safetensors
 
-Labelled = tuple[NDArray[np.uint8], NDArray[np.int64]]  # pictures [N, C, H, W], labels [N]
+LabeledArrays = tuple[NDArray[np.uint8], NDArray[np.int64]]  # pictures [N, C, H, W], labels [N]
 
 # Few digits make many stacks. The literature counts the modes in 26,000 pictures (Metz et al. 2016, PacGAN): so many
 # have 26 of each of the 1,000 classes, on average, for training. For testing 10 of each will do.
-LEAST_STACKS = {"train": 26_000, "test": 10_000}
+MIN_STACKS = {"train": 26_000, "test": 10_000}
 
 
-def prepare(decoded: Decoded, settings: PrepareSettings, out: Path, border: float = 0) -> list[str]:
+def prepare(decoded: RawDataset, config: PrepareConfig, out: Path, border: float = 0) -> list[str]:
     """Write the prepared file `out`; returns a line for each picture that could not be read.
 
-    border: of black around each picture: see gan.data.decode.fitted.
+    border: of black around each picture: see gan.data.raw_dataset.fitted.
 
     The file holds `train.images` and `test.images`, uint8 [N, C, H, W], and `train.labels` and `test.labels`,
     int64 [N] (-1 where there are none), and describes itself: `stacked` is how many digits each picture is a stack of,
     1 where it is none; of stacks, `digits` counts the digits that they are made of, which were split before.
     Raises UserError when no picture can be read, or when stacks are to be grey.
     """
-    shape = settings.shape(decoded.channels)
+    shape = config.shape(decoded.channels)
     if decoded.stacked > shape[0]:
         raise UserError(
             f"prepare.channels: {shape[0]} is too few for {decoded.facts['name']}, whose pictures are "
             f"{decoded.stacked} digits, one a channel; set it to auto"
         )
     unreadable: list[str] = []
-    parts: dict[str, Labelled] = {}
+    parts: dict[str, LabeledArrays] = {}
     for name, part in decoded.parts.items():
-        images, readable, problems = _converted(part, (shape[0] // decoded.stacked, *shape[1:]), border)
+        images, readable, problems = _convert_images(part, (shape[0] // decoded.stacked, *shape[1:]), border)
         unreadable += problems
         parts[name] = images[readable], part.labels[readable]
         if len(part) and not readable.any():
             raise UserError(f"none of the {len(part)} pictures can be read; the first: {problems[0]}")
     if "all" in parts:
-        parts = _split(*parts["all"], settings)
+        parts = _split(*parts["all"], config)
     digits = {}
     if decoded.stacked > 1:
         digits = {"digits": {name: len(labels) for name, (_, labels) in parts.items()}}
-        parts = _stacks(parts, decoded.stacked, settings.seed)
+        parts = _make_stacks(parts, decoded.stacked, config.seed)
     tensors = {}
     for name, (images, labels) in parts.items():
         tensors[f"{name}.images"] = torch.from_numpy(np.ascontiguousarray(images))
         tensors[f"{name}.labels"] = torch.from_numpy(np.ascontiguousarray(labels))
-    about: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "dataset": decoded.facts,
         "classes": decoded.classes,
         "shape": shape,
         "stacked": decoded.stacked,
         "counts": {name: len(labels) for name, (_, labels) in parts.items()},
         "unreadable": unreadable,
-        "target_border": settings.target_border,  # what brings other pictures to the form that a translator knows
+        "target_border": config.target_border,  # what brings other pictures to the form that a translator knows
         **digits,
     }
-    save_tensors(out, tensors, about)
+    save_safetensors(out, tensors, metadata)
     return unreadable
 
 
-def _converted(
-    part: Part, shape: tuple[int, int, int], border: float
+def _convert_images(
+    part: RawSplit, shape: tuple[int, int, int], border: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], list[str]]:
     """All pictures of a part, uint8 [N, C, H, W]; which of them could be read; and the problems of the others."""
     channels, height, width = shape
@@ -84,8 +84,8 @@ def _converted(
     def convert(i: int) -> str | None:
         try:
             source = part.pictures[i]
-            image = open_picture(source, mode) if isinstance(source, Path) else Image.fromarray(source).convert(mode)
-            pixels = np.asarray(fitted(image, height, width, border))
+            image = load_image(source, mode) if isinstance(source, Path) else Image.fromarray(source).convert(mode)
+            pixels = np.asarray(resize_and_crop(image, height, width, border))
         except Exception as error:  # whatever a damaged file makes Pillow's decoders raise, the others are wanted
             return f"{part.pictures[i]}: {' '.join(str(error).split()) or type(error).__name__}"
         images[i] = pixels.transpose(2, 0, 1) if channels == 3 else pixels
@@ -100,29 +100,29 @@ def _converted(
     return images, readable, problems
 
 
-def _split(images: NDArray[np.uint8], labels: NDArray[np.int64], settings: PrepareSettings) -> dict[str, Labelled]:
+def _split(images: NDArray[np.uint8], labels: NDArray[np.int64], config: PrepareConfig) -> dict[str, LabeledArrays]:
     """A seeded split with each class in proportion, both halves in the source's order."""
     from sklearn.model_selection import train_test_split
 
     if len(images) < 2:
         raise UserError("one readable picture cannot be split into training and test pictures; add more")
-    test_count = max(1, round(len(images) * settings.test_fraction))
+    test_count = max(1, round(len(images) * config.test_fraction))
     smallest = np.unique(labels, return_counts=True)[1].min()
     classes = len(np.unique(labels))
-    proportional = smallest >= 2 and min(test_count, len(images) - test_count) >= classes and labels[0] != UNLABELLED
-    if not proportional and labels[0] != UNLABELLED:
+    proportional = smallest >= 2 and min(test_count, len(images) - test_count) >= classes and labels[0] != NO_LABEL
+    if not proportional and labels[0] != NO_LABEL:
         print("prepare: too few pictures in some class to split each class in proportion; split at random")
     order: Sequence[Sequence[int]] = train_test_split(
         np.arange(len(images)),
         test_size=min(test_count, len(images) - 1),
-        random_state=settings.seed,
+        random_state=config.seed,
         stratify=labels if proportional else None,
     )
     train, test = (np.sort(np.asarray(part)) for part in order)
     return {"train": (images[train], labels[train]), "test": (images[test], labels[test])}
 
 
-def _stacks(parts: dict[str, Labelled], size: int, seed: int) -> dict[str, Labelled]:
+def _make_stacks(parts: dict[str, LabeledArrays], size: int, seed: int) -> dict[str, LabeledArrays]:
     """Random stacks of `size` digits as channels; the labels' decimal digits are the digits, the first one in front.
 
     Each channel takes the digits of a part in rounds of its own, all of them in a new order in each round: every digit
@@ -131,7 +131,7 @@ def _stacks(parts: dict[str, Labelled], size: int, seed: int) -> dict[str, Label
     stacks = {}
     powers = 10 ** np.arange(size - 1, -1, -1)
     for i, (name, (images, labels)) in enumerate(parts.items()):
-        count = max(len(labels), LEAST_STACKS[name])
+        count = max(len(labels), MIN_STACKS[name])
         # NumPy mixes both numbers into its seed, so the parts are stacked in orders of their own.
         rng = np.random.default_rng([seed, i])
         rounds = np.tile(np.arange(len(labels)), (size, -(-count // len(labels)), 1))

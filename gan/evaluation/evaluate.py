@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from gan.evaluation.summary import Figures, Summary, best_of, short
-from gan.evaluation.verdict import verdict
-from gan.evaluation.yardstick import Yardstick
+from gan.evaluation.evaluator import Evaluator
+from gan.evaluation.findings import summarize
+from gan.evaluation.summary import Metrics, Summary, best_snapshot, round_significant
 
-LISTED_CLASSES = 100  # of more, the details do not list the shares
+MAX_LISTED_CLASSES = 100  # of more, the details do not list the shares
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Evaluation:
     snapshots; verdict: sentences; pairs: uint8 [2 P, C, H, W], the samples nearest to a training picture, then those.
     """
 
-    metrics: Figures
+    metrics: Metrics
     details: dict[str, Any]
-    track: list[Figures]
-    verdict: list[str]
+    track: list[Metrics]
+    summarize: list[str]
     pairs: NDArray[np.uint8]
 
     def table(self) -> str:
@@ -37,16 +37,16 @@ class Evaluation:
 
 
 def evaluate(
-    yardstick: Yardstick,
+    yardstick: Evaluator,
     sets: Sequence[Tensor],
     snapshots: Iterable[tuple[int, Tensor]],
-    about: dict[str, Any],
-    obedience: Figures | None = None,
+    metadata: dict[str, Any],
+    obedience: Metrics | None = None,
 ) -> Evaluation:
     """Judge sets of samples of one generator, uint8 [N, C, H, W], which differ in their seed.
 
     snapshots: epochs, and samples of the generator as it was after them. about: facts of the samples, for the details.
-    obedience: figures of gan.evaluation.obedience.
+    obedience: figures of gan.evaluation.conditional_metrics.
     """
     prepared, obedience = yardstick.prepared, obedience or {}
     bar = tqdm(sets, "sets of samples", disable=None, leave=False)  # disable=None: quiet where there is no terminal
@@ -55,41 +55,43 @@ def evaluate(
     ratio = yardstick.ratio(summary.means["frechet"])
     memory = yardstick.memorisation(sets[0])
     track = [
-        {"epoch": epoch, **{name: short(value) for name, value in yardstick.glance(images).items()}}
+        {"epoch": epoch, **{name: round_significant(value) for name, value in yardstick.glance(images).items()}}
         for epoch, images in snapshots
     ]
-    names = prepared.about["classes"]
-    lines = verdict(summary, ratio, memory, track, len(names), obedience=obedience)
+    names = prepared.metadata["classes"]
+    lines = summarize(summary, ratio, memory, track, len(names), obedience=obedience)
     details: dict[str, Any] = {
         "verdict": lines,
         "extractor": yardstick.judge.name,
-        "samples": {**about, "pictures_a_seed": len(sets[0])},
+        "samples": {**metadata, "pictures_a_seed": len(sets[0])},
         "against": {"split": "test", "pictures": len(prepared.test.images)},
         "real": {"split": "train", "pictures": yardstick.size},
         "distances_and_parzen_of": yardstick.size,
         "neighbours": yardstick.k,
-        "frechet_ratio": short(ratio),
+        "frechet_ratio": round_significant(ratio),
         "figures": summary.table(),
-        "obedience": {name: short(value) for name, value in obedience.items()},
+        "obedience": {name: round_significant(value) for name, value in obedience.items()},
         "memorisation": {
-            "nearest_in_train": short(memory.nearest_in_train),
-            "by_chance": short(memory.chance),
-            "excess": short(memory.excess),
-            "standard_error_of_excess": short(memory.error),
-            "median_distance_of_samples_to_train": short(memory.samples_to_train),
-            "median_distance_of_test_to_train": short(memory.test_to_train),
+            "nearest_in_train": round_significant(memory.nearest_in_train),
+            "by_chance": round_significant(memory.chance),
+            "excess": round_significant(memory.excess),
+            "standard_error_of_excess": round_significant(memory.error),
+            "median_distance_of_samples_to_train": round_significant(memory.samples_to_train),
+            "median_distance_of_test_to_train": round_significant(memory.test_to_train),
         },
-        "best_epoch": best_of(track)["epoch"] if track else None,
+        "best_epoch": best_snapshot(track)["epoch"] if track else None,
         "along_training": track,
     }
     shares = yardstick.shares_of(sets[0])
-    if shares is not None and yardstick.shares is not None and len(names) <= LISTED_CLASSES:
+    if shares is not None and yardstick.shares is not None and len(names) <= MAX_LISTED_CLASSES:
         details["classes"] = {
             "names": names,
-            "samples": [short(share) for share in shares.tolist()],
-            "training": [short(share) for share in yardstick.shares.tolist()],
+            "samples": [round_significant(share) for share in shares.tolist()],
+            "training": [round_significant(share) for share in yardstick.shares.tolist()],
         }
-    metrics = summary.metrics(ratio, memory.excess) | {name: short(value) for name, value in obedience.items()}
+    metrics = summary.metrics(ratio, memory.excess) | {
+        name: round_significant(value) for name, value in obedience.items()
+    }
     drawn, real = zip(*memory.closest, strict=True)
     pairs = torch.cat([sets[0][list(drawn)], prepared.train.images[list(real)]]).numpy()
     return Evaluation(metrics, details, track, lines, pairs)

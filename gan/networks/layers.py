@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-DEVIATION = 0.02  # of first weights
+INIT_STD = 0.02  # of first weights
 
 
-class Pack(nn.Module):
+class PackImages(nn.Module):
     """Pictures [B, C, H, W] to packs of `size` as channels, [B / size, size · C, H, W] (Lin et al. 2018, PacGAN)."""
 
     def __init__(self, size: int) -> None:
@@ -44,7 +44,7 @@ class MinibatchDiscrimination(nn.Module):
         return torch.exp(-apart).sum(1) - 1  # without the row itself, whose distance is zero
 
 
-class MinibatchDeviation(nn.Module):
+class MinibatchStdDev(nn.Module):
     """Feature maps [B, C, H, W] with one more: the mean standard deviation over a group of rows (Karras et al. 2018,
     https://arxiv.org/abs/1710.10196, section 3). Row i is in group i mod (B / size); `size` must divide B."""
 
@@ -59,7 +59,7 @@ class MinibatchDeviation(nn.Module):
         return torch.cat([x, deviation.repeat(self.size).view(-1, 1, 1, 1).expand(-1, 1, height, width)], 1)
 
 
-class ClassBatchNorm(nn.Module):
+class ConditionalBatchNorm2d(nn.Module):
     """BatchNorm of feature maps [B, C, H, W] with a scale and a shift of each class (Dumoulin et al. 2017)."""
 
     def __init__(self, channels: int, classes: int) -> None:
@@ -75,7 +75,7 @@ class ClassBatchNorm(nn.Module):
         return normed * (which @ self.scale)[:, :, None, None] + (which @ self.shift)[:, :, None, None]
 
 
-class ClassEmbedding(nn.Module):
+class OneHotEmbedding(nn.Module):
     """Labels [B] to learnt vectors [B, size]."""
 
     def __init__(self, classes: int, size: int) -> None:
@@ -86,7 +86,7 @@ class ClassEmbedding(nn.Module):
         return one_hot(labels, len(self.weight)).to(self.weight.dtype) @ self.weight
 
 
-def initialise(network: nn.Module, unnormed: float | None = None) -> None:
+def init_weights(network: nn.Module, unnormed: float | None = None) -> None:
     """Give the first weights of DCGAN and CycleGAN: N(0, 0.02), those of BatchNorm N(1, 0.02).
 
     unnormed: slope of the LeakyReLUs of a network without normalisation. There such weights would make every layer's
@@ -98,23 +98,23 @@ def initialise(network: nn.Module, unnormed: float | None = None) -> None:
             if unnormed is not None and isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, unnormed)
             else:
-                nn.init.normal_(module.weight, 0, DEVIATION)
+                nn.init.normal_(module.weight, 0, INIT_STD)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d) and module.affine:
-            nn.init.normal_(module.weight, 1, DEVIATION)
-        elif isinstance(module, ClassEmbedding):
-            nn.init.normal_(module.weight, 0, DEVIATION)
+            nn.init.normal_(module.weight, 1, INIT_STD)
+        elif isinstance(module, OneHotEmbedding):
+            nn.init.normal_(module.weight, 0, INIT_STD)
 
 
-MIXING = (nn.modules.batchnorm._BatchNorm, MinibatchDiscrimination, MinibatchDeviation)
+BATCH_DEPENDENT_LAYERS = (nn.modules.batchnorm._BatchNorm, MinibatchDiscrimination, MinibatchStdDev)
 
 
-def mixes_rows(network: nn.Module) -> bool:
+def is_batch_dependent(network: nn.Module) -> bool:
     """Whether what a network says of a picture depends on the others of its batch."""
-    return any(isinstance(module, MIXING) for module in network.modules())
+    return any(isinstance(module, BATCH_DEPENDENT_LAYERS) for module in network.modules())
 
 
-def rows_together(network: nn.Module) -> int:
+def batch_multiple(network: nn.Module) -> int:
     """What the number of pictures in a batch must be a multiple of."""
-    return prod(module.size for module in network.modules() if isinstance(module, Pack | MinibatchDeviation))
+    return prod(module.size for module in network.modules() if isinstance(module, PackImages | MinibatchStdDev))

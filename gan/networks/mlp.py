@@ -6,41 +6,39 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from gan.networks.layers import ClassEmbedding, MinibatchDiscrimination, Pack
-from gan.networks.settings import ModelSettings
-from gan.settings import UserError
+from gan.config import UserError
+from gan.networks.config import ModelConfig
+from gan.networks.layers import MinibatchDiscrimination, OneHotEmbedding, PackImages
 
-PictureShape = tuple[int, int, int]  # channels, height, width
-LARGEST_SIDE = 128  # beyond it the last layer alone has more than 50 million weights for an RGB picture
+ImageShape = tuple[int, int, int]  # channels, height, width
+MAX_SIDE = 128  # beyond it the last layer alone has more than 50 million weights for an RGB picture
 
 
-def check(shape: PictureShape) -> None:
+def check_image_shape(shape: ImageShape) -> None:
     """Raise UserError if these networks cannot make pictures of this shape."""
-    if max(shape[1:]) > LARGEST_SIDE:
+    if max(shape[1:]) > MAX_SIDE:
         raise UserError(
-            f"prepare.image_size: model.architecture mlp draws pictures of up to {LARGEST_SIDE} pixels a side, "
-            f"these have {shape[1]}×{shape[2]}; set prepare.image_size to {LARGEST_SIDE} or less, "
+            f"prepare.image_size: model.architecture mlp draws pictures of up to {MAX_SIDE} pixels a side, "
+            f"these have {shape[1]}×{shape[2]}; set prepare.image_size to {MAX_SIDE} or less, "
             "or model.architecture to dcgan"
         )
 
 
-def generator(settings: ModelSettings, shape: PictureShape, classes: int) -> nn.Module:
+def generator(config: ModelConfig, shape: ImageShape, classes: int) -> nn.Module:
     """[B, latent_dim] (and labels [B], if there are classes) → [B, C, H, W] in [-1, 1]."""
-    widths, slope, momentum = settings.generator_widths, settings.leaky_slope, settings.batchnorm_momentum
+    widths, slope, momentum = config.generator_widths, config.leaky_slope, config.batchnorm_momentum
     if not classes:
-        return Generator(shape, settings.latent_dim, widths, slope, momentum)
-    return WithClass(classes, Generator(shape, settings.latent_dim + classes, widths, slope, momentum))
+        return Generator(shape, config.latent_dim, widths, slope, momentum)
+    return ConcatLabels(classes, Generator(shape, config.latent_dim + classes, widths, slope, momentum))
 
 
-def discriminator(settings: ModelSettings, shape: PictureShape, classes: int) -> nn.Module:
+def discriminator(config: ModelConfig, shape: ImageShape, classes: int) -> nn.Module:
     """[B, C, H, W] (and labels [B], if there are classes) → logits [B / packing, 1]."""
-    inputs = prod(shape) * settings.packing + classes
-    network = Discriminator(
-        inputs, settings.discriminator_widths, settings.leaky_slope, settings.minibatch_discrimination
-    )
-    if settings.packing > 1:
-        return nn.Sequential(Pack(settings.packing), *network)
-    return WithClass(classes, network) if classes else network
+    inputs = prod(shape) * config.packing + classes
+    network = Discriminator(inputs, config.discriminator_widths, config.leaky_slope, config.minibatch_discrimination)
+    if config.packing > 1:
+        return nn.Sequential(PackImages(config.packing), *network)
+    return ConcatLabels(classes, network) if classes else network
 
 
 class Generator(nn.Sequential):
@@ -51,7 +49,7 @@ class Generator(nn.Sequential):
     """
 
     def __init__(
-        self, shape: PictureShape, latent_dim: int, widths: Sequence[int], slope: float, momentum: float
+        self, shape: ImageShape, latent_dim: int, widths: Sequence[int], slope: float, momentum: float
     ) -> None:
         layers: list[nn.Module] = []
         for i, (inputs, outputs) in enumerate(zip([latent_dim, *widths], widths, strict=False)):
@@ -80,13 +78,13 @@ class Discriminator(nn.Sequential):
         super().__init__(*layers, nn.Linear(last, 1))
 
 
-class WithClass(nn.Module):
+class ConcatLabels(nn.Module):
     """A network that finds a learnt vector of the class, as long as there are classes, behind its input [B, ...]
     (Mirza and Osindero 2014, https://arxiv.org/abs/1411.1784)."""
 
     def __init__(self, classes: int, network: nn.Sequential) -> None:
         super().__init__()
-        self.embedding, self.network = ClassEmbedding(classes, classes), network
+        self.embedding, self.network = OneHotEmbedding(classes, classes), network
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         answer: Tensor = self.network(torch.cat([x.flatten(1), self.embedding(labels)], 1))

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torchinfo import summary
 
 
-def describe(title: str, network: nn.Module, *example: Tensor) -> str:
+def network_summary(title: str, network: nn.Module, *example: Tensor) -> str:
     """A table of the layers with their parameters and sizes, then their shapes for the example: a batch, its labels."""
     training = network.training
     columns = ("input_size", "output_size", "num_params", "mult_adds")
@@ -19,7 +19,7 @@ def describe(title: str, network: nn.Module, *example: Tensor) -> str:
     return "\n".join([f"# {title}", "", str(table), "", *lines, ""])
 
 
-def describe_game(
+def summarize_networks(
     generator: nn.Module, discriminator: nn.Module, latent_dim: int, batch: int = 64, *, conditional: bool = False
 ) -> str:
     """The summary of both networks for a batch of 64, as text."""
@@ -30,5 +30,5 @@ def describe_game(
         was_training = generator.training
         pictures = generator.eval()(latents, *labels)
         generator.train(was_training)
-    drawn = describe("Generator", generator, latents, *labels)
-    return drawn + "\n" + describe("Discriminator", discriminator, pictures, *labels)
+    drawn = network_summary("Generator", generator, latents, *labels)
+    return drawn + "\n" + network_summary("Discriminator", discriminator, pictures, *labels)

@@ -125,20 +125,20 @@ class BatchNorm:
     ) -> None:
         """part: what is taken of the values of all features."""
         assert layer.num_batches_tracked is not None
-        self.settings, self.activation = (True, layer.momentum, layer.eps), activation
+        self.config, self.activation = (True, layer.momentum, layer.eps), activation
         self.tracked = layer.num_batches_tracked
         self.values = [part(value.detach()) for value in (*layer.parameters(), *layer.buffers()) if value.dim()]
         assert len(self.values) == 4  # weight, bias, running mean and variance
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         self.tracked.add_(1)
-        out, mean, inverse = aten.native_batch_norm.default(x, *self.values, *self.settings)
+        out, mean, inverse = aten.native_batch_norm.default(x, *self.values, *self.config)
         return self.activation.forward(out), (mean, inverse)
 
     def backward(self, g: Tensor, x: Tensor, kept: tuple[Tensor, Tensor]) -> tuple[Tensor, Gradients]:
         mean, inverse = kept
         below, *gradients = aten.native_batch_norm_backward.default(
-            g, x, self.values[0], None, None, mean, inverse, True, self.settings[2], (True, True, True)
+            g, x, self.values[0], None, None, mean, inverse, True, self.config[2], (True, True, True)
         )
         return below, gradients
 

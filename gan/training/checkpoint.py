@@ -13,22 +13,22 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from gan.files import replacing, write_json
-from gan.settings import UserError
+from gan.config import UserError
+from gan.io import atomic_write, write_json
 
-KEPT = 2  # the newest may be the one that a full disk or a power cut spoilt
+NUM_KEPT = 2  # the newest may be the one that a full disk or a power cut spoilt
 
 
-def fingerprint(settings: Mapping[str, Any], files: Sequence[Path]) -> str:
+def fingerprint(config: Mapping[str, Any], files: Sequence[Path]) -> str:
     """16 hexadecimal digits that change when the settings, a file of data or code, or PyTorch does."""
-    digest = hashlib.sha256(json.dumps([settings, torch.__version__], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([config, torch.__version__], sort_keys=True).encode())
     for path in sorted(files):
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
 
 
-def loaded_sources(root: Path) -> list[Path]:
+def imported_sources(root: Path) -> list[Path]:
     """The source files under `root` that this process has imported."""
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     paths = {Path(file).resolve() for file in files if file and Path(file).is_file()}  # torch has modules without
@@ -37,7 +37,7 @@ def loaded_sources(root: Path) -> list[Path]:
 
 
 @contextmanager
-def held(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
+def exclusive_lock(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
     """Hold a lock on `folder`, one process at a time. `what` says what the holder does.
 
     Raises UserError that names the process that holds it, or waits for it if `wait`.
@@ -59,7 +59,7 @@ def held(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
         lock.release()
 
 
-class Checkpoints:
+class CheckpointManager:
     """The checkpoints of one run, in a folder of its own that one process at a time holds."""
 
     def __init__(self, folder: Path, seconds: float = 60) -> None:
@@ -71,15 +71,15 @@ class Checkpoints:
         _check_finite(step, state)
         path = self.folder / f"step-{step:09d}.pt"
         try:
-            with replacing(path) as temporary:
+            with atomic_write(path) as temporary:
                 torch.save(dict(state), temporary)
         except (OSError, RuntimeError) as error:  # RuntimeError: how torch.save reports a full disk
             last = [found.name for found in self._paths(step) if found != path]
             kept = f"the last good one is {last[0]}" if last else "there is none before it"
             raise UserError(
-                f"{path}: could not be written ({_brief(error)}); {kept}; free disk space, run again"
+                f"{path}: could not be written ({_short_error(error)}); {kept}; free disk space, run again"
             ) from None
-        for old in self._paths(step)[KEPT:]:
+        for old in self._paths(step)[NUM_KEPT:]:
             old.unlink()
 
     def newest(self, last_step: int) -> int:
@@ -100,7 +100,7 @@ class Checkpoints:
                 if not {"game", "history"} <= state.keys():
                     raise ValueError("not a checkpoint of this project")
             except Exception as error:  # a damaged file can make the readers raise anything
-                print(f"train: {path} is damaged ({_brief(error)}); not used", file=sys.stderr)
+                print(f"train: {path} is damaged ({_short_error(error)}); not used", file=sys.stderr)
                 path.replace(path.with_suffix(".damaged"))
                 continue
             return state
@@ -127,5 +127,5 @@ def _check_finite(step: int, state: Any) -> None:
             _check_finite(step, value)
 
 
-def _brief(error: Exception) -> str:
+def _short_error(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]

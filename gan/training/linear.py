@@ -150,10 +150,10 @@ class OneDnnLinear(Linear):
 
 
 def _product(
-    first: Tensor, second: Tensor, bias: Tensor | None = None, kind: str = "none", settings: tuple[float, ...] = ()
+    first: Tensor, second: Tensor, bias: Tensor | None = None, kind: str = "none", config: tuple[float, ...] = ()
 ) -> Tensor:
     """first [M, K] · second [N, K]ᵀ + bias [N], and what an activation of that kind makes of it, [M, N]."""
-    product: Tensor = torch.ops.mkldnn._linear_pointwise.default(first, second, bias, kind, settings, "")
+    product: Tensor = torch.ops.mkldnn._linear_pointwise.default(first, second, bias, kind, config, "")
     return product
 
 

@@ -8,24 +8,24 @@ from typing import Any
 
 import torch
 
-from gan.data.prepared import Batch, Batches
-from gan.files import write_json
-from gan.training.checkpoint import Checkpoints
-from gan.training.film import Film
-from gan.training.games import Game
-from gan.training.history import History
-from gan.training.interruption import Interruption
-from gan.training.progress import Progress
-from gan.training.settings import TrainSettings
-from gan.training.snapshots import Snapshots
-from gan.training.team import ALONE, Team
+from gan.data.dataset import Batch, BatchLoader
+from gan.io import write_json
+from gan.training.checkpoint import CheckpointManager
+from gan.training.config import TrainConfig
+from gan.training.distributed import SINGLE_PROCESS, DistributedContext
+from gan.training.frames import FrameWriter
+from gan.training.metrics_log import MetricsLog
+from gan.training.progress import ProgressBar
+from gan.training.signals import GracefulStop
+from gan.training.snapshots import SnapshotWriter
+from gan.training.trainer import TrainerProtocol
 
 
 @dataclass(frozen=True)
 class Result:
     """The history of a finished training, and this process's rate in iterations a second (0 if none were left)."""
 
-    history: History
+    history: MetricsLog
     rate: float
 
     def report(self, path: Path) -> None:
@@ -36,14 +36,14 @@ class Result:
 
 
 def train(
-    game: Game,
-    batches: Batches,
-    settings: TrainSettings,
-    checkpoints: Checkpoints,
-    film: Film,
+    game: TrainerProtocol,
+    batches: BatchLoader,
+    config: TrainConfig,
+    checkpoints: CheckpointManager,
+    film: FrameWriter,
     *,
-    snapshots: Snapshots,
-    team: Team = ALONE,
+    snapshots: SnapshotWriter,
+    team: DistributedContext = SINGLE_PROCESS,
 ) -> Result:
     """Train `game` for settings.epochs passes over `batches`, going on from the newest of its `checkpoints`.
 
@@ -52,8 +52,8 @@ def train(
     SIGINT and SIGTERM save a checkpoint and raise KeyboardInterrupt; losses that are not finite raise UserError.
     All processes of a team call this; its leader alone reads and writes files.
     """
-    last = settings.epochs * len(batches)
-    history = History(game.scalars, settings.log_every, len(batches))
+    last = config.epochs * len(batches)
+    history = MetricsLog(game.scalars, config.log_every, len(batches))
     state = team.from_leader(_load(checkpoints, snapshots, len(batches), last) if team.leads else None)
     if state is not None:
         game.load_state_dict(state["game"])
@@ -63,7 +63,7 @@ def train(
         snapshots.rewind(history.step // len(batches))
         _say(state, history, last)
     first, threads = history.step, torch.get_num_threads()
-    progress, saved = Progress(first, last, quiet=not team.leads), time.perf_counter()
+    progress, saved = ProgressBar(first, last, quiet=not team.leads), time.perf_counter()
 
     def save() -> None:
         history.check()
@@ -81,16 +81,16 @@ def train(
             snapshots.add(epoch, game.snapshot())
 
     snap()  # a longer run may have left a checkpoint, but no snapshot, of an epoch that is the last one here
-    with Interruption(patient=team.size > 1) as interruption, game.running():
-        for epoch, batch in _remaining(batches, history.step, settings.epochs):
+    with GracefulStop(patient=team.size > 1) as interruption, game.running():
+        for epoch, batch in _remaining(batches, history.step, config.epochs):
             iteration = history.step
-            if settings.lr_decay:
-                game.anneal(settings.rate(iteration / last))
+            if config.lr_decay:
+                game.anneal(config.rate(iteration / last))
             history.add(game.step(batch))
             if film.wants(iteration):
                 draw(epoch, iteration)
             snap()  # before the checkpoint: one that counts an epoch as done must find its snapshot kept
-            progress.show(history, settings.epochs)
+            progress.show(history, config.epochs)
             stop = iteration % team.ask_every == 0 and team.any(interruption.wanted)
             if stop or time.perf_counter() - saved > checkpoints.seconds:
                 save()
@@ -102,13 +102,15 @@ def train(
         if history.step > first:
             save()
         if not film.wants(history.step - 1):
-            draw(settings.epochs - 1, history.step - 1)
+            draw(config.epochs - 1, history.step - 1)
         if team.any(interruption.wanted):  # all is saved, but who asked to stop does not want the stages after this one
             raise KeyboardInterrupt
     return Result(history, (history.step - first) / seconds)
 
 
-def _load(checkpoints: Checkpoints, snapshots: Snapshots, per_epoch: int, last: int) -> dict[str, Any] | None:
+def _load(
+    checkpoints: CheckpointManager, snapshots: SnapshotWriter, per_epoch: int, last: int
+) -> dict[str, Any] | None:
     """The newest state, of at most `last` iterations, such that the snapshots wanted of the time before it are kept.
 
     They are, unless train.epochs was lowered: a longer run has its snapshots further apart.
@@ -123,14 +125,14 @@ def _load(checkpoints: Checkpoints, snapshots: Snapshots, per_epoch: int, last: 
     return checkpoints.load(reach)
 
 
-def _remaining(batches: Batches, done: int, epochs: int) -> Iterator[tuple[int, Batch]]:
+def _remaining(batches: BatchLoader, done: int, epochs: int) -> Iterator[tuple[int, Batch]]:
     first, skip = divmod(done, len(batches))
     for epoch in range(first, epochs):
         for batch in batches.epoch(epoch, skip if epoch == first else 0):
             yield epoch, batch
 
 
-def _say(state: dict[str, Any] | None, history: History, last: int) -> None:
+def _say(state: dict[str, Any] | None, history: MetricsLog, last: int) -> None:
     """Tell where a run goes on."""
     if state is None:
         return

@@ -99,7 +99,7 @@ class Wasserstein(Loss):
         return fake.mean() - real.mean()
 
 
-class Relativistic(Loss):
+class RelativisticPairing(Loss):
     """Jolicoeur-Martineau 2018 (https://arxiv.org/abs/1807.00734), as in R3GAN (Huang et al. 2024, equation 2).
 
     The discriminator is to find each real picture more real than the fake that it is paired with; the generator wants
@@ -119,5 +119,5 @@ LOSSES: dict[str, type[Loss]] = {
     "lsgan": LeastSquares,
     "hinge": Hinge,
     "wgan-gp": Wasserstein,
-    "relativistic": Relativistic,
+    "relativistic": RelativisticPairing,
 }

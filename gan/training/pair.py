@@ -20,7 +20,7 @@ from typing import NoReturn, TypeVar
 import torch
 from torch import Tensor, nn
 
-from gan.settings import UserError
+from gan.config import UserError
 
 T = TypeVar("T")
 PAGE, LINE = 4096, 64  # bytes of memory and of a cache

@@ -6,16 +6,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan.networks.build import answer
-from gan.networks.layers import mixes_rows
+from gan.networks.factory import answer
+from gan.networks.layers import is_batch_dependent
 from gan.training.adam import Adam, Gradients
 from gan.training.chain import Chain, Tape
+from gan.training.distributed import SINGLE_PROCESS, DistributedContext
 from gan.training.flat import Flat
 from gan.training.halves import Halves
 from gan.training.losses import Slopes
 from gan.training.pair import Pair, share_network
-from gan.training.penalties import zero_centred
-from gan.training.team import ALONE, Team
+from gan.training.penalties import zero_centered_penalty
 
 Back = Callable[[Tensor], Tensor | None]  # a way back: see Player.forward
 Reply = Callable[[Slopes], Tensor | None]
@@ -35,7 +35,7 @@ class Player:
         lr: float,
         betas: tuple[float, float],
         *,
-        team: Team = ALONE,
+        team: DistributedContext = SINGLE_PROCESS,
         bfloat16: bool = False,
         pair: Pair | None = None,
         rows: int = 0,
@@ -152,7 +152,7 @@ class Critic(Player):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         """As a Player's."""
         super().__init__(*arguments, **more)
-        self._apart = mixes_rows(self.network)
+        self._apart = is_batch_dependent(self.network)
         self._flat = self._chain is not None and self._chain.piecewise_linear
 
     def judge(self, real: Tensor, fakes: Tensor, labels: Tensor | None, wanted: bool) -> tuple[Tensor, Reply]:
@@ -185,7 +185,7 @@ class Critic(Player):
 
         return logits.unflatten(0, (2, count)), reply
 
-    def zero_centred(self, pictures: Tensor, labels: Tensor | None, half: int, weight: float) -> Tensor:
+    def zero_centered_penalty(self, pictures: Tensor, labels: Tensor | None, half: int, weight: float) -> Tensor:
         """The penalty of that name on pictures that were judged last, half 0: the real ones, 1: the fakes. The next
         move minimises it, too, `weight` times."""
         rows = slice(half * len(pictures), (half + 1) * len(pictures))
@@ -195,7 +195,7 @@ class Critic(Player):
             value, gradients = self._chain.flatness(self._tape, rows)
             self.add(gradients, weight)
             return value
-        return self.penalise(zero_centred(lambda x: self.answer(x, labels), pictures), weight)
+        return self.penalise(zero_centered_penalty(lambda x: self.answer(x, labels), pictures), weight)
 
     def penalise(self, value: Tensor, weight: float) -> Tensor:
         """Have the next move minimise a penalty made by autograd, too, `weight` times; returns its value."""

@@ -4,13 +4,13 @@ import time
 
 from tqdm import tqdm
 
-from gan.training.history import History
+from gan.training.metrics_log import MetricsLog
 
-SHOW_SECONDS = 0.5  # reading the losses waits for the device, so it is done on an interval
-PRINT_SECONDS = 30.0
+REFRESH_SECONDS = 0.5  # reading the losses waits for the device, so it is done on an interval
+LOG_SECONDS = 30.0
 
 
-class Progress:
+class ProgressBar:
     """A tqdm bar with the running means of the epoch; where there is no terminal, a line now and then."""
 
     def __init__(self, first: int, last: int, *, quiet: bool = False) -> None:
@@ -18,13 +18,13 @@ class Progress:
         self._started = self._shown = self._printed = time.perf_counter()
         self._bar = tqdm(total=last, initial=first, unit="it", disable=quiet or None, smoothing=0.05)
 
-    def show(self, history: History, epochs: int) -> None:
+    def show(self, history: MetricsLog, epochs: int) -> None:
         """Bring the line up to date, if it is time to."""
         now = time.perf_counter()
-        if self._quiet or now - self._shown < SHOW_SECONDS:
+        if self._quiet or now - self._shown < REFRESH_SECONDS:
             return
         self._shown, step = now, history.step
-        if self._bar.disable and now - self._printed < PRINT_SECONDS:
+        if self._bar.disable and now - self._printed < LOG_SECONDS:
             return
         epoch = -(-step // history.per_epoch)
         generator, discriminator = list(history.epoch_means().values())[:2]

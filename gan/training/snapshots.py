@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import nn
 
-from gan.files import replacing
-from gan.networks.build import save_network
-from gan.networks.settings import ModelSettings
-from gan.training.settings import TrainSettings
+from gan.io import atomic_write
+from gan.networks.config import ModelConfig
+from gan.networks.factory import save_network
+from gan.training.config import TrainConfig
 
-FEWEST = 8  # snapshots of a run that has as many epochs; there are at most twice as many
+MIN_SNAPSHOTS = 8  # snapshots of a run that has as many epochs; there are at most twice as many
 
 
 def snapshot_epochs(epochs: int) -> list[int]:
@@ -21,7 +21,7 @@ def snapshot_epochs(epochs: int) -> list[int]:
     The spacing is the largest power of two that leaves FEWEST of them. As it only ever doubles, a run that is extended
     wants no epoch of those behind it that it has no snapshot of.
     """
-    spacing = 1 << max(0, (epochs // FEWEST).bit_length() - 1)
+    spacing = 1 << max(0, (epochs // MIN_SNAPSHOTS).bit_length() - 1)
     return [*range(spacing, epochs, spacing), epochs]
 
 
@@ -30,7 +30,7 @@ def snapshot_name(epoch: int) -> str:
     return f"epoch{epoch:05d}.safetensors"
 
 
-class Snapshots:
+class SnapshotWriter:
     """Snapshots in the folder `out`, with copies in `kept`, from which a run that goes on takes those made before.
 
     The snapshot after n epochs is what models/generator.safetensors is for a run of n epochs, with the fact `epoch`
@@ -38,9 +38,7 @@ class Snapshots:
     Film drops the frame: a longer run takes the epochs that it wants by name and leaves the others.
     """
 
-    def __init__(
-        self, out: Path, kept: Path, model: ModelSettings, train: TrainSettings, facts: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, out: Path, kept: Path, model: ModelConfig, train: TrainConfig, facts: Mapping[str, Any]) -> None:
         """`facts`: what the files say beside the settings; see save_network."""
         self.out, self.kept = out, kept
         self.epochs = snapshot_epochs(train.epochs)
@@ -72,7 +70,7 @@ class Snapshots:
         # Where the length of the run does not show in the weights, it must not show in the facts either.
         train = self._train if self._train.lr_decay else self._train.model_copy(update={"epochs": epoch})
         save_network(path, network, "generator", self._model, {**self._facts, "train": train.facts(), "epoch": epoch})
-        with replacing(self._kept(epoch)) as temporary:
+        with atomic_write(self._kept(epoch)) as temporary:
             shutil.copyfile(path, temporary)
 
     def _kept(self, epoch: int) -> Path:

@@ -13,12 +13,12 @@ from typing import Any, get_args
 import pytest
 from PIL import Image
 
+from gan.config import UserError
 from gan.data import download as module
-from gan.data.catalogue import CATALOGUE
-from gan.data.decode import decode
+from gan.data.config import DataConfig
 from gan.data.download import download
-from gan.data.settings import DataSettings
-from gan.settings import UserError
+from gan.data.raw_dataset import decode
+from gan.data.registry import DATASETS
 from tests.pipeline.test_experiments import small_mnist
 
 FILES = ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "train-images-idx3-ubyte", "train-labels-idx1-ubyte"]
@@ -45,8 +45,8 @@ def url(mirror: Path) -> Iterator[str]:
 
 def fetch(tmp_path: Path, source: str | None, dataset: Any = "mnist") -> Path:
     raw = tmp_path / "raw"
-    settings = DataSettings(dataset=dataset, source=source)
-    download(settings, raw, images=tmp_path / "images", home=tmp_path, cache=tmp_path / "cache")
+    config = DataConfig(dataset=dataset, source=source)
+    download(config, raw, images=tmp_path / "images", home=tmp_path, cache=tmp_path / "cache")
     return raw
 
 
@@ -77,8 +77,8 @@ def test_a_stack_of_embedded_digits_takes_no_source(tmp_path: Path) -> None:
 
 
 def test_the_catalogue_has_every_data_set_that_can_be_asked_for() -> None:
-    assert set(get_args(DataSettings.model_fields["dataset"].annotation)) == set(CATALOGUE)
-    assert {name for name, facts in CATALOGUE.items() if facts.channels == 3} == {
+    assert set(get_args(DataConfig.model_fields["dataset"].annotation)) == set(DATASETS)
+    assert {name for name, facts in DATASETS.items() if facts.channels == 3} == {
         "cifar10",
         "stacked-mnist-5k",
         "stacked-mnist",

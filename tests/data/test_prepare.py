@@ -11,18 +11,20 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from gan.data.decode import UNLABELLED, Decoded, Part, decode, fitted, open_picture
+from gan.config import UserError
+from gan.data.config import PrepareConfig
+from gan.data.dataset import ImageDataset
 from gan.data.prepare import prepare
-from gan.data.prepared import Prepared
-from gan.data.settings import PrepareSettings
-from gan.settings import UserError
+from gan.data.raw_dataset import NO_LABEL, RawDataset, RawSplit, decode, load_image, resize_and_crop
 
 
-def decoded(pictures: "NDArray[np.uint8] | list[Path]", labels: list[int] | None = None, channels: int = 1) -> Decoded:
+def decoded(
+    pictures: "NDArray[np.uint8] | list[Path]", labels: list[int] | None = None, channels: int = 1
+) -> RawDataset:
     """A data set of grey pictures, unless it is to be said to have three `channels`."""
-    named = np.asarray(labels if labels is not None else [UNLABELLED] * len(pictures), np.int64)
+    named = np.asarray(labels if labels is not None else [NO_LABEL] * len(pictures), np.int64)
     facts = {"name": "some", "channels": channels, "stack_of": None}
-    return Decoded(facts, ["a", "b"], {"all": Part(pictures, named)})
+    return RawDataset(facts, ["a", "b"], {"all": RawSplit(pictures, named)})
 
 
 def gradient(mode: str, size: tuple[int, int] = (20, 10)) -> Image.Image:
@@ -52,7 +54,7 @@ MODES = {  # what each kind of file can hold
 def test_pictures_of_every_mode_come_out_alike(suffix: str, mode: str, wanted: str, tmp_path: Path) -> None:
     path = tmp_path / f"picture.{suffix}"
     gradient(mode).save(path)
-    levels = np.asarray(open_picture(path, wanted)).astype(int)
+    levels = np.asarray(load_image(path, wanted)).astype(int)
     assert levels.shape == ((10, 20) if wanted == "L" else (10, 20, 3))
     if mode != "1":  # dithered
         expected = np.asarray(gradient("L")).astype(int)[..., None]
@@ -62,12 +64,12 @@ def test_pictures_of_every_mode_come_out_alike(suffix: str, mode: str, wanted: s
 def test_transparent_parts_become_white_and_photographs_stand_upright(tmp_path: Path) -> None:
     image = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
     image.save(tmp_path / "clear.png")
-    assert np.asarray(open_picture(tmp_path / "clear.png", "L")).min() == 255
+    assert np.asarray(load_image(tmp_path / "clear.png", "L")).min() == 255
     turned = Image.new("L", (6, 3))
     exif = turned.getexif()
     exif[0x0112] = 6  # a camera held on its side
     turned.save(tmp_path / "turned.jpg", exif=exif)
-    assert open_picture(tmp_path / "turned.jpg", "L").size == (3, 6)
+    assert load_image(tmp_path / "turned.jpg", "L").size == (3, 6)
 
 
 def test_a_photograph_with_broken_tags_is_read_and_stands_upright(tmp_path: Path) -> None:
@@ -80,7 +82,7 @@ def test_a_photograph_with_broken_tags_is_read_and_stands_upright(tmp_path: Path
     whole = (tmp_path / "odd.jpg").read_bytes()
     place = whole.index(b"\x86\x92") if b"\x86\x92" in whole else whole.index(b"\x92\x86")
     (tmp_path / "odd.jpg").write_bytes(whole[: place + 2] + b"\x00\x05" + whole[place + 4 :])  # another type
-    assert open_picture(tmp_path / "odd.jpg", "L").size == (3, 6)
+    assert load_image(tmp_path / "odd.jpg", "L").size == (3, 6)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_a_photograph_with_broken_tags_is_read_and_stands_upright(tmp_path: Path
 )
 def test_grey_of_more_than_eight_bits(levels: Any, expected: list[int], tmp_path: Path) -> None:
     Image.fromarray(levels).save(tmp_path / "deep.tiff")
-    assert np.asarray(open_picture(tmp_path / "deep.tiff", "L")).tolist() == [expected]
+    assert np.asarray(load_image(tmp_path / "deep.tiff", "L")).tolist() == [expected]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -103,8 +105,8 @@ def test_shrinking_does_not_alias_and_crops_the_middle(channels: Literal[1, 3], 
     board = (np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8)  # shrunk without a filter: all black or all white
     wide = np.zeros((2, 64, 128), np.uint8)
     wide[:, :, 32:96] = board
-    prepare(decoded(wide), PrepareSettings(image_size=8, channels=channels), tmp_path / "p.safetensors")
-    prepared = Prepared.load(tmp_path / "p.safetensors")
+    prepare(decoded(wide), PrepareConfig(image_size=8, channels=channels), tmp_path / "p.safetensors")
+    prepared = ImageDataset.load(tmp_path / "p.safetensors")
     assert prepared.train.images.shape == (1, channels, 8, 8)
     assert prepared.train.images[..., 1:-1, 1:-1].float().sub(127.5).abs().max() < 10
 
@@ -113,29 +115,29 @@ def test_shrinking_does_not_alias_and_crops_the_middle(channels: Literal[1, 3], 
 @pytest.mark.parametrize("channels", ["auto", 1, 3])
 def test_channels_are_those_of_the_data_set_unless_set(channels: Any, own: int, tmp_path: Path) -> None:
     pictures = np.zeros((2, 4, 4, 3) if own == 3 else (2, 4, 4), np.uint8)
-    settings = PrepareSettings(image_size=4, channels=channels)
-    prepare(decoded(pictures, channels=own), settings, tmp_path / "p.safetensors")
-    assert Prepared.load(tmp_path / "p.safetensors").shape == (own if channels == "auto" else channels, 4, 4)
+    config = PrepareConfig(image_size=4, channels=channels)
+    prepare(decoded(pictures, channels=own), config, tmp_path / "p.safetensors")
+    assert ImageDataset.load(tmp_path / "p.safetensors").shape == (own if channels == "auto" else channels, 4, 4)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (8, 16), (30, 10)])
 def test_a_border_frames_every_picture(size: tuple[int, int], tmp_path: Path) -> None:
     white = np.full((6, *size), 255, np.uint8)
-    prepare(decoded(white), PrepareSettings(image_size=[12, 18]), tmp_path / "out", 0.25)
-    pictures = Prepared.load(tmp_path / "out").train.images
+    prepare(decoded(white), PrepareConfig(image_size=[12, 18]), tmp_path / "out", 0.25)
+    pictures = ImageDataset.load(tmp_path / "out").train.images
     assert (pictures[:, :, 2:10, 3:15] == 255).all()
     assert pictures.sum() == pictures[:, :, 2:10, 3:15].sum()
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0, 1))
 def test_a_bordered_picture_has_the_size_asked_for(height: int, width: int, border: float) -> None:
-    assert fitted(Image.new("RGB", (5, 7)), height, width, border).size == (width, height)
+    assert resize_and_crop(Image.new("RGB", (5, 7)), height, width, border).size == (width, height)
 
 
 def test_pictures_of_the_right_size_are_kept_bit_for_bit(tmp_path: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (10, 6, 7), np.uint8)
-    prepare(decoded(pictures), PrepareSettings(image_size=[6, 7], test_fraction=0.3), tmp_path / "p.safetensors")
-    p = Prepared.load(tmp_path / "p.safetensors")
+    prepare(decoded(pictures), PrepareConfig(image_size=[6, 7], test_fraction=0.3), tmp_path / "p.safetensors")
+    p = ImageDataset.load(tmp_path / "p.safetensors")
     assert (len(p.train.images), len(p.test.images)) == (7, 3)
     got = {picture.numpy().tobytes() for part in (p.train, p.test) for picture in part.images}
     assert got == {picture.tobytes() for picture in pictures}
@@ -148,8 +150,8 @@ def test_a_split_keeps_the_classes_in_proportion(
     labels = [label for label, size in enumerate(sizes) for _ in range(size)]
     pictures = np.arange(len(labels), dtype=np.uint8).repeat(16).reshape(-1, 4, 4)
     out = tmp_path_factory.mktemp("split") / "p.safetensors"
-    prepare(decoded(pictures, labels), PrepareSettings(image_size=4, test_fraction=share, seed=seed), out)
-    p = Prepared.load(out)
+    prepare(decoded(pictures, labels), PrepareConfig(image_size=4, test_fraction=share, seed=seed), out)
+    p = ImageDataset.load(out)
     count = max(1, round(len(labels) * share))
     assert len(p.test.labels) == count
     places = [part.images[:, 0, 0, 0].tolist() for part in (p.train, p.test)]
@@ -166,15 +168,15 @@ def test_unreadable_pictures_are_named_and_left_out(tmp_path: Path) -> None:
     paths[2].write_text("these are words")
     paths[4].write_bytes(paths[4].read_bytes()[:40])
     out = tmp_path / "p.safetensors"
-    problems = prepare(decoded(paths, [0, 0, 0, 1, 1, 1]), PrepareSettings(image_size=5), out)
+    problems = prepare(decoded(paths, [0, 0, 0, 1, 1, 1]), PrepareConfig(image_size=5), out)
     assert len(problems) == 2
     assert "2.png" in problems[0] and "4.png" in problems[1]
-    p = Prepared.load(out)
-    assert p.about["unreadable"] == problems
+    p = ImageDataset.load(out)
+    assert p.metadata["unreadable"] == problems
     assert sorted(torch_levels(p)) == [0, 40, 120, 200]
 
 
-def torch_levels(p: Prepared) -> list[int]:
+def torch_levels(p: ImageDataset) -> list[int]:
     return [*p.train.images[:, 0, 0, 0].tolist(), *p.test.images[:, 0, 0, 0].tolist()]
 
 
@@ -182,13 +184,13 @@ def test_nothing_readable_is_an_error_and_leaves_no_file(tmp_path: Path) -> None
     (tmp_path / "a.png").write_text("words")
     out = tmp_path / "p.safetensors"
     with pytest.raises(UserError, match=r"none of the 1 pictures can be read; the first: .*a\.png"):
-        prepare(decoded([tmp_path / "a.png"]), PrepareSettings(), out)
+        prepare(decoded([tmp_path / "a.png"]), PrepareConfig(), out)
     assert not out.exists()
 
 
 def test_one_picture_cannot_be_split(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be split"):
-        prepare(decoded(np.zeros((1, 4, 4), np.uint8)), PrepareSettings(image_size=4), tmp_path / "p.safetensors")
+        prepare(decoded(np.zeros((1, 4, 4), np.uint8)), PrepareConfig(image_size=4), tmp_path / "p.safetensors")
 
 
 def test_pictures_beside_class_folders_are_refused(tmp_path: Path) -> None:
@@ -200,7 +202,11 @@ def test_pictures_beside_class_folders_are_refused(tmp_path: Path) -> None:
 
 def test_the_file_describes_itself(tmp_path: Path) -> None:
     out = tmp_path / "p.safetensors"
-    prepare(decoded(np.zeros((10, 4, 4), np.uint8), [0, 1] * 5), PrepareSettings(image_size=4), out)
-    about = Prepared.load(out).about
-    assert about["shape"] == [1, 4, 4] and about["classes"] == ["a", "b"] and about["counts"] == {"train": 8, "test": 2}
-    assert about["stacked"] == 1
+    prepare(decoded(np.zeros((10, 4, 4), np.uint8), [0, 1] * 5), PrepareConfig(image_size=4), out)
+    metadata = ImageDataset.load(out).metadata
+    assert (
+        metadata["shape"] == [1, 4, 4]
+        and metadata["classes"] == ["a", "b"]
+        and metadata["counts"] == {"train": 8, "test": 2}
+    )
+    assert metadata["stacked"] == 1

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from torchvision import datasets as tv
 
-from gan.data.decode import Decoded, decode
+from gan.data.config import DataConfig
 from gan.data.download import download
-from gan.data.settings import DataSettings
+from gan.data.raw_dataset import RawDataset, decode
 from tests.pipeline.test_experiments import small_mnist
 
 
@@ -21,11 +21,11 @@ def md5(path: Path) -> str:
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
-def through(dataset: Any, tmp_path: Path) -> Decoded:
+def through(dataset: Any, tmp_path: Path) -> RawDataset:
     """Fetch the data set from tmp_path/mirror and decode it."""
     raw = tmp_path / "raw"
-    settings = DataSettings(dataset=dataset, source="mirror")
-    download(settings, raw, images=tmp_path, home=tmp_path, cache=tmp_path / "cache")
+    config = DataConfig(dataset=dataset, source="mirror")
+    download(config, raw, images=tmp_path, home=tmp_path, cache=tmp_path / "cache")
     return decode(raw, tmp_path)
 
 

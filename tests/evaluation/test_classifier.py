@@ -10,19 +10,19 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from gan.data.prepared import Split
+from gan.config import UserError
+from gan.data.dataset import Split
 from gan.evaluation.classifier import (
     Classifier,
-    epochs_of,
     load_classifier,
-    look,
+    num_epochs,
+    predict,
+    rotation_task,
     save_classifier,
     train_classifier,
-    turned,
 )
-from gan.evaluation.judge import classifier_judge, make_judge
-from gan.evaluation.settings import ClassifierSettings
-from gan.settings import UserError
+from gan.evaluation.config import ClassifierConfig
+from gan.evaluation.feature_extractor import classifier_extractor, make_feature_extractor
 
 
 def digits() -> tuple[Split, Split]:
@@ -34,15 +34,15 @@ def digits() -> tuple[Split, Split]:
 
 @pytest.fixture(scope="module")
 def trained() -> Classifier:
-    return train_classifier(digits()[0], 10, ClassifierSettings(epochs=8))
+    return train_classifier(digits()[0], 10, ClassifierConfig(epochs=8))
 
 
 def test_it_learns_and_training_is_reproducible(trained: Classifier) -> None:
     test = digits()[1]
-    seen = look(trained, test.images)
+    seen = predict(trained, test.images)
     assert (seen.logits.argmax(1) == test.labels).float().mean() > 0.9
     assert seen.features.shape == (len(test.images), 128)
-    again = train_classifier(digits()[0], 10, ClassifierSettings(epochs=8))
+    again = train_classifier(digits()[0], 10, ClassifierConfig(epochs=8))
     assert all(torch.equal(a, b) for a, b in zip(trained.parameters(), again.parameters(), strict=True))
 
 
@@ -55,30 +55,30 @@ def sheared(images: Tensor, lean: float) -> Tensor:
 
 def test_one_that_is_to_judge_translations_reads_a_slanted_hand(trained: Classifier) -> None:
     train, test = digits()
-    settings = ClassifierSettings(epochs=8)
-    assert settings.settled(other_hands=False).distortion == "mild"
-    by_hand = ClassifierSettings(distortion="mild")
+    config = ClassifierConfig(epochs=8)
+    assert config.settled(other_hands=False).distortion == "mild"
+    by_hand = ClassifierConfig(distortion="mild")
     assert by_hand.settled(other_hands=True) == by_hand
-    reader = train_classifier(train, 10, settings.settled(other_hands=True))
+    reader = train_classifier(train, 10, config.settled(other_hands=True))
     for lean in (0.5, -0.5):
         images = sheared(test.images, lean)
-        wrong = [(look(one, images).logits.argmax(1) != test.labels).float().mean() for one in (trained, reader)]
+        wrong = [(predict(one, images).logits.argmax(1) != test.labels).float().mean() for one in (trained, reader)]
         assert wrong[1] < wrong[0] / 2
-    assert (look(reader, test.images).logits.argmax(1) == test.labels).float().mean() > 0.85
+    assert (predict(reader, test.images).logits.argmax(1) == test.labels).float().mean() > 0.85
 
 
 def test_the_batch_size_does_not_matter(trained: Classifier) -> None:
     images = digits()[1].images[:90]
-    whole, parts = look(trained, images), look(trained, images, batch_size=7)
+    whole, parts = predict(trained, images), predict(trained, images, batch_size=7)
     assert torch.allclose(whole.features, parts.features, atol=1e-5)
 
 
 def test_it_comes_back_from_its_file(trained: Classifier, tmp_path: Path) -> None:
     images = digits()[1].images[:50]
     save_classifier(tmp_path / "c.safetensors", trained, {"shape": [1, 8, 8], "classes": list("0123456789")})
-    loaded, about = load_classifier(tmp_path / "c.safetensors")
-    assert about["kind"] == "classifier"
-    assert torch.equal(look(loaded, images).logits, look(trained, images).logits)
+    loaded, metadata = load_classifier(tmp_path / "c.safetensors")
+    assert metadata["kind"] == "classifier"
+    assert torch.equal(predict(loaded, images).logits, predict(trained, images).logits)
 
 
 @settings(max_examples=15, deadline=None)
@@ -90,31 +90,31 @@ def test_any_size_of_pictures(shape: tuple[int, int, int], classes: int) -> None
 
 def test_turns_are_labels_where_there_are_none() -> None:
     images = torch.randint(0, 256, (6, 1, 9, 9), dtype=torch.uint8)
-    split, names = turned(images)
+    split, names = rotation_task(images)
     assert len(split.images) == 24 and len(names) == 4
     for way in range(4):
         rows = split.images[split.labels == way]
         assert torch.equal(rows.rot90(-way, (2, 3)), images)
-    wide, _ = turned(torch.randint(0, 256, (6, 3, 9, 12), dtype=torch.uint8))
+    wide, _ = rotation_task(torch.randint(0, 256, (6, 3, 9, 12), dtype=torch.uint8))
     assert wide.images.shape == (24, 3, 9, 12)
 
 
 def test_auto_epochs() -> None:
-    auto = ClassifierSettings()
-    assert [epochs_of(auto, count) for count in (1000, 4000, 60_000)] == [80, 20, 6]
-    assert epochs_of(ClassifierSettings(epochs=3), 4000) == 3
+    auto = ClassifierConfig()
+    assert [num_epochs(auto, count) for count in (1000, 4000, 60_000)] == [80, 20, 6]
+    assert num_epochs(ClassifierConfig(epochs=3), 4000) == 3
 
 
-def about(task: str = "classes", stacked: int = 1) -> dict[str, object]:
+def metadata(task: str = "classes", stacked: int = 1) -> dict[str, object]:
     return {"task": task, "classes": list("0123456789"), "name": "it", "stacked": stacked}
 
 
 def test_stacks_are_judged_a_channel_at_a_time(trained: Classifier) -> None:
     test = digits()[1]
-    single = classifier_judge(trained, about()).look(test.images[:9])
+    single = classifier_extractor(trained, metadata()).look(test.images[:9])
     assert single.classes is not None and single.logits is not None
     stack = test.images[:9].view(3, 3, 8, 8)
-    view = classifier_judge(trained, about(stacked=3)).look(stack)
+    view = classifier_extractor(trained, metadata(stacked=3)).look(stack)
     a, b, c = single.classes.view(3, 3).unbind(1)
     assert view.classes is not None and torch.equal(view.classes, 100 * a + 10 * b + c)
     assert torch.allclose(view.features, single.features.view(3, -1), atol=1e-5)
@@ -122,7 +122,7 @@ def test_stacks_are_judged_a_channel_at_a_time(trained: Classifier) -> None:
 
 
 def test_a_classifier_of_turns_names_no_classes(trained: Classifier) -> None:
-    view = classifier_judge(trained, about("turns")).look(digits()[1].images[:4])
+    view = classifier_extractor(trained, metadata("turns")).look(digits()[1].images[:4])
     assert view.classes is None and view.confidence is None
 
 
@@ -134,12 +134,12 @@ def test_without_inception_s_weights(
     trained: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "c.safetensors"
-    save_classifier(path, trained, {"shape": [1, 8, 8], **about("turns")})
+    save_classifier(path, trained, {"shape": [1, 8, 8], **metadata("turns")})
     monkeypatch.setattr("torch_fidelity.utils.create_feature_extractor", no_weights)
-    assert make_judge(path, "auto", torch.device("cpu")).name == "it"
+    assert make_feature_extractor(path, "auto", torch.device("cpu")).name == "it"
     assert "no network" in capsys.readouterr().out
     with pytest.raises(UserError, match="use auto or classifier"):
-        make_judge(path, "inception", torch.device("cpu"))
+        make_feature_extractor(path, "inception", torch.device("cpu"))
 
 
 def test_a_file_that_is_no_classifier(tmp_path: Path) -> None:

@@ -7,34 +7,34 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan.data.prepared import Prepared, Split
+from gan.config import UserError
+from gan.data.dataset import ImageDataset, Split
 from gan.evaluation.classifier import train_classifier
+from gan.evaluation.config import ClassifierConfig
 from gan.evaluation.evaluate import Evaluation, evaluate
-from gan.evaluation.judge import Judge, classifier_judge
-from gan.evaluation.memorisation import Memorisation
-from gan.evaluation.settings import ClassifierSettings
+from gan.evaluation.evaluator import Evaluator
+from gan.evaluation.feature_extractor import FeatureExtractor, classifier_extractor
+from gan.evaluation.findings import summarize
+from gan.evaluation.memorization import Memorization
 from gan.evaluation.summary import Summary
-from gan.evaluation.verdict import verdict
-from gan.evaluation.yardstick import Yardstick
-from gan.settings import UserError
-from tests.evaluation.test_classifier import about, digits
+from tests.evaluation.test_classifier import digits, metadata
 
 
 @pytest.fixture(scope="module")
-def prepared() -> Prepared:
+def prepared() -> ImageDataset:
     (train, test) = digits()
     facts = {"classes": list("0123456789"), "counts": {"train": 900, "test": 397}, "shape": [1, 8, 8]}
-    return Prepared(Split(train.images[:900], train.labels[:900]), test, facts)
+    return ImageDataset(Split(train.images[:900], train.labels[:900]), test, facts)
 
 
 @pytest.fixture(scope="module")
-def judge(prepared: Prepared) -> Judge:
-    return classifier_judge(train_classifier(prepared.train, 10, ClassifierSettings(epochs=8)), about())
+def judge(prepared: ImageDataset) -> FeatureExtractor:
+    return classifier_extractor(train_classifier(prepared.train, 10, ClassifierConfig(epochs=8)), metadata())
 
 
 @pytest.fixture(scope="module")
-def yardstick(judge: Judge, prepared: Prepared) -> Yardstick:
-    return Yardstick(judge, prepared, 400)
+def yardstick(judge: FeatureExtractor, prepared: ImageDataset) -> Evaluator:
+    return Evaluator(judge, prepared, 400)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def unseen() -> Tensor:
     return digits()[0].images[900:1300]  # neither in the training nor in the test split
 
 
-def test_real_pictures_that_nobody_saw_are_as_good_as_the_control(yardstick: Yardstick, unseen: Tensor) -> None:
+def test_real_pictures_that_nobody_saw_are_as_good_as_the_control(yardstick: Evaluator, unseen: Tensor) -> None:
     found = yardstick.measure(unseen)
     assert found["classes_covered"] == 10
     assert found["frechet"] < 3 * yardstick.control["frechet"]
@@ -50,7 +50,7 @@ def test_real_pictures_that_nobody_saw_are_as_good_as_the_control(yardstick: Yar
     assert found["parzen"] == pytest.approx(yardstick.control["parzen"], rel=0.2)
 
 
-def test_a_collapse_shows(yardstick: Yardstick, prepared: Prepared, unseen: Tensor) -> None:
+def test_a_collapse_shows(yardstick: Evaluator, prepared: ImageDataset, unseen: Tensor) -> None:
     ones = prepared.train.images[prepared.train.labels == 1]
     collapsed = ones[torch.arange(400) % len(ones)]
     healthy, found = yardstick.measure(unseen), yardstick.measure(collapsed)
@@ -63,7 +63,7 @@ def test_a_collapse_shows(yardstick: Yardstick, prepared: Prepared, unseen: Tens
     assert yardstick.glance(collapsed)["coverage"] == pytest.approx(found["coverage"])
 
 
-def test_glance_agrees_with_measure(yardstick: Yardstick, unseen: Tensor) -> None:
+def test_glance_agrees_with_measure(yardstick: Evaluator, unseen: Tensor) -> None:
     glance, whole = yardstick.glance(unseen), yardstick.measure(unseen)
     assert glance["frechet_ratio"] == pytest.approx(yardstick.ratio(whole["frechet"]))
     assert glance["coverage"] == pytest.approx(whole["coverage"])
@@ -71,7 +71,7 @@ def test_glance_agrees_with_measure(yardstick: Yardstick, unseen: Tensor) -> Non
 
 
 @pytest.fixture(scope="module")
-def evaluation(yardstick: Yardstick, unseen: Tensor) -> Evaluation:
+def evaluation(yardstick: Evaluator, unseen: Tensor) -> Evaluation:
     noise = torch.randint(0, 256, (400, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     return evaluate(yardstick, [unseen, unseen.flip(0)], [(1, noise), (2, unseen)], {"weights": "ema", "seeds": [0, 1]})
 
@@ -99,23 +99,23 @@ def test_pairs_are_pictures(evaluation: Evaluation) -> None:
     assert evaluation.pairs.shape == (20, 1, 8, 8) and evaluation.pairs.dtype == np.uint8
 
 
-def test_very_few_pictures_lower_k_and_fewer_are_refused(judge: Judge, prepared: Prepared) -> None:
-    def few(train: int, test: int) -> Prepared:
+def test_very_few_pictures_lower_k_and_fewer_are_refused(judge: FeatureExtractor, prepared: ImageDataset) -> None:
+    def few(train: int, test: int) -> ImageDataset:
         first, second = prepared.train, prepared.test
-        return Prepared(
+        return ImageDataset(
             Split(first.images[:train], first.labels[:train]),
             Split(second.images[:test], second.labels[:test]),
-            prepared.about,
+            prepared.metadata,
         )
 
-    small = Yardstick(judge, few(8, 4), 100)
+    small = Evaluator(judge, few(8, 4), 100)
     assert small.k == 3
     assert small.measure(prepared.train.images[:100])["coverage"] <= 1
     with pytest.raises(UserError, match="8 training and 1 test pictures are too few to judge by"):
-        Yardstick(judge, few(8, 1), 100)
+        Evaluator(judge, few(8, 1), 100)
 
 
-def test_copies_are_called_so(yardstick: Yardstick, prepared: Prepared) -> None:
+def test_copies_are_called_so(yardstick: Evaluator, prepared: ImageDataset) -> None:
     copies = prepared.train.images[:400]
     result = evaluate(yardstick, [copies, copies], [], {})
     assert result.metrics["memorisation"] > 0.9
@@ -125,7 +125,7 @@ def test_copies_are_called_so(yardstick: Yardstick, prepared: Prepared) -> None:
 def words(ratios: list[float], coverage: float = 0.9) -> list[str]:
     summary = Summary({"coverage": coverage, "classes_covered": 9.0}, {}, {"coverage": 0.95})
     track = [{"epoch": 10.0 * (i + 1), "frechet_ratio": ratio} for i, ratio in enumerate(ratios)]
-    return verdict(summary, ratios[-1], Memorisation(0.81, 0.8, 0.02, 1.0, 1.0, []), track, 10)
+    return summarize(summary, ratios[-1], Memorization(0.81, 0.8, 0.02, 1.0, 1.0, []), track, 10)
 
 
 @pytest.mark.parametrize(

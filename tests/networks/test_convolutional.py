@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import conv2d
 
+from gan.config import UserError
 from gan.networks import cyclegan, dcgan, stylegan
-from gan.networks.build import build_discriminator, build_generator
-from gan.networks.dcgan import maps_of
-from gan.networks.layers import ClassBatchNorm
-from gan.networks.settings import ModelSettings
-from gan.settings import UserError
+from gan.networks.config import ModelConfig
+from gan.networks.dcgan import channels_per_level
+from gan.networks.factory import build_discriminator, build_generator
+from gan.networks.layers import ConditionalBatchNorm2d
 
 
 @pytest.mark.parametrize("architecture", ["dcgan", "stylegan"])
@@ -24,13 +24,13 @@ from gan.settings import UserError
     "more", [{}, {"conditional": True}, {"packing": 2}, {"minibatch_discrimination": True}], ids=lambda m: str(list(m))
 )
 def test_any_shape_in_and_out(architecture: Any, shape: tuple[int, int, int], more: dict[str, Any]) -> None:
-    settings = ModelSettings(architecture=architecture, latent_dim=5, base_channels=4, **more)
-    generator, discriminator = build_generator(settings, shape, 3), build_discriminator(settings, shape, 3)
-    labels = [torch.arange(8) % 3] if settings.conditional else []
+    config = ModelConfig(architecture=architecture, latent_dim=5, base_channels=4, **more)
+    generator, discriminator = build_generator(config, shape, 3), build_discriminator(config, shape, 3)
+    labels = [torch.arange(8) % 3] if config.conditional else []
     pictures = generator(torch.randn(8, 5), *labels)
     assert pictures.shape == (8, *shape)
     assert pictures.abs().max() <= 1
-    assert discriminator(pictures, *labels).shape == (8 // settings.packing, 1)
+    assert discriminator(pictures, *labels).shape == (8 // config.packing, 1)
     for network in (generator, discriminator):
         assert all(parameter.is_contiguous() for parameter in network.parameters())  # as Adam goes through them
 
@@ -43,32 +43,32 @@ def test_shapes_that_are_too_small_or_cannot_be_halved_are_refused(
     architecture: Any, shape: tuple[int, int, int]
 ) -> None:
     with pytest.raises(UserError, match=rf"model\.architecture {architecture} draws pictures of 8 pixels"):
-        build_generator(ModelSettings(architecture=architecture), shape)
+        build_generator(ModelConfig(architecture=architecture), shape)
 
 
 def test_sizes_go_up_to_the_pictures_own() -> None:
-    assert dcgan.sizes(28, 28) == [(4, 4), (7, 7), (14, 14), (28, 28)]
-    assert dcgan.sizes(30, 17) == [(4, 3), (8, 5), (15, 9), (30, 17)]
-    assert stylegan.sizes(28, 28) == [(7, 7), (14, 14), (28, 28)]
-    for sizes in (dcgan.sizes, stylegan.sizes):
+    assert dcgan.feature_map_sizes(28, 28) == [(4, 4), (7, 7), (14, 14), (28, 28)]
+    assert dcgan.feature_map_sizes(30, 17) == [(4, 3), (8, 5), (15, 9), (30, 17)]
+    assert stylegan.feature_map_sizes(28, 28) == [(7, 7), (14, 14), (28, 28)]
+    for sizes in (dcgan.feature_map_sizes, stylegan.feature_map_sizes):
         assert sizes(64, 64) == [(4, 4), (8, 8), (16, 16), (32, 32), (64, 64)]
-    assert dcgan.sizes(32, 48)[0] == (4, 6)
-    assert maps_of(2, 64) == [128, 64] and maps_of(6, 8) == [64, 64, 64, 32, 16, 8]
+    assert dcgan.feature_map_sizes(32, 48)[0] == (4, 6)
+    assert channels_per_level(2, 64) == [128, 64] and channels_per_level(6, 8) == [64, 64, 64, 32, 16, 8]
 
 
 @given(st.integers(8, 40), st.integers(8, 40))
 @hypothesis_settings(max_examples=25)
 def test_dcgan_draws_any_size_from_8_pixels_on(height: int, width: int) -> None:
-    settings = ModelSettings(architecture="dcgan", latent_dim=3, base_channels=4)
-    pictures = build_generator(settings, (1, height, width))(torch.randn(2, 3))
+    config = ModelConfig(architecture="dcgan", latent_dim=3, base_channels=4)
+    pictures = build_generator(config, (1, height, width))(torch.randn(2, 3))
     assert pictures.shape == (2, 1, height, width)
-    assert build_discriminator(settings, (1, height, width))(pictures).shape == (2, 1)
+    assert build_discriminator(config, (1, height, width))(pictures).shape == (2, 1)
 
 
 def test_dcgans_first_weights_and_norms_are_the_papers() -> None:
     torch.manual_seed(0)
-    settings = ModelSettings(architecture="dcgan", discriminator_norm="batch")
-    generator, discriminator = build_generator(settings, (3, 64, 64)), build_discriminator(settings, (3, 64, 64))
+    config = ModelConfig(architecture="dcgan", discriminator_norm="batch")
+    generator, discriminator = build_generator(config, (3, 64, 64)), build_discriminator(config, (3, 64, 64))
     for module in [*generator.modules(), *discriminator.modules()]:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             assert module.weight.std().item() == pytest.approx(0.02, rel=0.1)
@@ -83,7 +83,7 @@ def test_dcgans_first_weights_and_norms_are_the_papers() -> None:
 
 @pytest.mark.parametrize(("size", "patch"), [((16, 16), 10), ((28, 28), 10), ((60, 96), 10), ((64, 96), 22)])
 def test_a_logit_of_cyclegan_is_of_a_patch(size: tuple[int, int], patch: int) -> None:
-    critic = cyclegan.patches((1, *size), 4, 0.2)
+    critic = cyclegan.patch_discriminator((1, *size), 4, 0.2)
     local = nn.Sequential(*(layer for layer in critic if not isinstance(layer, nn.InstanceNorm2d)))  # it sees them all
     pictures = torch.randn(1, 1, *size, requires_grad=True)
     logits = local(pictures)
@@ -95,8 +95,8 @@ def test_a_logit_of_cyclegan_is_of_a_patch(size: tuple[int, int], patch: int) ->
 @pytest.mark.parametrize("side", [28, 64])
 def test_a_dcgan_without_norm_begins_with_weights_that_keep_the_size_of_what_comes_in(side: int) -> None:
     torch.manual_seed(0)
-    settings = ModelSettings(architecture="dcgan", discriminator_norm="none", base_channels=32)
-    bare = build_discriminator(settings, (3, side, side))
+    config = ModelConfig(architecture="dcgan", discriminator_norm="none", base_channels=32)
+    bare = build_discriminator(config, (3, side, side))
     assert isinstance(bare, dcgan.Discriminator)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in bare.modules())
     features = bare.trunk(torch.randn(64, 3, side, side))
@@ -106,11 +106,11 @@ def test_a_dcgan_without_norm_begins_with_weights_that_keep_the_size_of_what_com
 
 @pytest.mark.parametrize("architecture", ["mlp", "dcgan", "stylegan"])
 def test_a_class_changes_what_is_drawn_and_what_is_judged(architecture: Any) -> None:
-    settings = ModelSettings(architecture=architecture, conditional=True, base_channels=4)
-    generator, discriminator = build_generator(settings, (1, 28, 28), 4), build_discriminator(settings, (1, 28, 28), 4)
+    config = ModelConfig(architecture=architecture, conditional=True, base_channels=4)
+    generator, discriminator = build_generator(config, (1, 28, 28), 4), build_discriminator(config, (1, 28, 28), 4)
     if isinstance(generator, dcgan.Generator):
         for norm in generator.norms:
-            assert isinstance(norm, ClassBatchNorm)
+            assert isinstance(norm, ConditionalBatchNorm2d)
             nn.init.normal_(norm.shift)  # zero at the start
     generator.eval(), discriminator.eval()
     z, (zeros, ones) = torch.randn(4, 100), (torch.full((4,), label) for label in (0, 1))
@@ -121,8 +121,8 @@ def test_a_class_changes_what_is_drawn_and_what_is_judged(architecture: Any) -> 
 
 def test_modulation_is_that_of_the_weights() -> None:
     """Equations 1 and 3 of Karras et al. 2020, a picture at a time."""
-    layer = stylegan.StyledConv(3, 5, (6, 6)).double().eval()
-    x, style = torch.randn(4, 3, 6, 6, dtype=torch.float64), torch.randn(4, stylegan.STYLE_DIM, dtype=torch.float64)
+    layer = stylegan.ModulatedConv2d(3, 5, (6, 6)).double().eval()
+    x, style = torch.randn(4, 3, 6, 6, dtype=torch.float64), torch.randn(4, stylegan.W_DIM, dtype=torch.float64)
     found = layer(x, style)
     for i in range(4):
         scales = layer.style(style[i : i + 1])[0]
@@ -140,7 +140,7 @@ def small() -> stylegan.Generator:
 def test_a_latent_is_one_picture_in_eval_mode_and_many_in_training() -> None:
     generator, z = small(), torch.randn(3, 6)
     for conv in generator.convs:
-        assert isinstance(conv, stylegan.StyledConv)
+        assert isinstance(conv, stylegan.ModulatedConv2d)
         nn.init.ones_(conv.strength)
     assert not generator.train()(z).equal(generator(z))
     assert generator.eval()(z).equal(generator(z))
@@ -151,9 +151,9 @@ def test_truncation_goes_from_the_mean_picture_to_the_style_as_it_is() -> None:
     for _ in range(20):
         generator.train()(torch.randn(64, 6))
     generator.eval()
-    none = stylegan.Truncated(generator, 0)(z)
+    none = stylegan.TruncatedGenerator(generator, 0)(z)
     torch.testing.assert_close(none[0], none[1])
-    torch.testing.assert_close(stylegan.Truncated(generator, 1)(z), generator(z))
+    torch.testing.assert_close(stylegan.TruncatedGenerator(generator, 1)(z), generator(z))
     half, mean = generator.truncated(z, 0.5)[:, 0], generator.mean_style
     assert isinstance(mean, torch.Tensor)
     torch.testing.assert_close(half - mean, (generator.mapping(z, None) - mean) / 2)
@@ -172,8 +172,8 @@ def test_styles_of_two_pictures_mix_layer_by_layer() -> None:
 def test_equalized_layers_keep_the_variance_at_the_start() -> None:
     torch.manual_seed(0)
     x = torch.randn(512, 64)
-    assert stylegan.Scaled(64, 256)(x).std().item() == pytest.approx(1, abs=0.05)
-    slow = stylegan.Scaled(64, 256, rate=0.01)
+    assert stylegan.EqualizedLinear(64, 256)(x).std().item() == pytest.approx(1, abs=0.05)
+    slow = stylegan.EqualizedLinear(64, 256, rate=0.01)
     assert slow(x).std().item() == pytest.approx(1, abs=0.05)
     step = 1e-3  # of Adam, on the stored weight
     moved = ((slow.weight + step) * slow.scale).sub(slow.weight * slow.scale).mean()

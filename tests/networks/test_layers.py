@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from gan.networks.layers import (
-    ClassBatchNorm,
-    ClassEmbedding,
-    MinibatchDeviation,
+    ConditionalBatchNorm2d,
     MinibatchDiscrimination,
-    Pack,
-    mixes_rows,
-    rows_together,
+    MinibatchStdDev,
+    OneHotEmbedding,
+    PackImages,
+    batch_multiple,
+    is_batch_dependent,
 )
 
 
@@ -48,25 +48,25 @@ def test_minibatch_discrimination_is_alive_at_the_start_and_can_be_derived_twice
 
 def test_minibatch_deviation_is_the_mean_deviation_of_its_group() -> None:
     x = torch.randn(8, 3, 2, 2, dtype=torch.float64)
-    found = MinibatchDeviation(4)(x)
+    found = MinibatchStdDev(4)(x)
     assert found.shape == (8, 4, 2, 2) and found[:, :3].equal(x)
     for i in range(8):
         group = x[[j for j in range(8) if j % 2 == i % 2]]
         expected = group.std(0, correction=0).mean().expand(2, 2)
         torch.testing.assert_close(found[i, 3], expected, rtol=1e-6, atol=1e-6)
-    same = MinibatchDeviation(4)(x[:1].expand(8, -1, -1, -1))
+    same = MinibatchStdDev(4)(x[:1].expand(8, -1, -1, -1))
     assert same[:, 3].abs().max() < 1e-3  # a generator that has collapsed is seen
 
 
 def test_packs_are_neighbours_as_channels() -> None:
     x = torch.arange(4 * 2 * 3 * 3).view(4, 2, 3, 3)
-    packed = Pack(2)(x)
+    packed = PackImages(2)(x)
     assert packed.shape == (2, 4, 3, 3)
     assert packed[1].equal(torch.cat([x[2], x[3]]))
 
 
 def test_class_batchnorm_is_batchnorm_with_the_classes_own_scale_and_shift() -> None:
-    layer, x, labels = ClassBatchNorm(3, 4), torch.randn(6, 3, 2, 2), torch.tensor([0, 3, 1, 0, 2, 3])
+    layer, x, labels = ConditionalBatchNorm2d(3, 4), torch.randn(6, 3, 2, 2), torch.tensor([0, 3, 1, 0, 2, 3])
     nn.init.normal_(layer.shift)
     found, plain = layer(x, labels), nn.BatchNorm2d(3)(x)
     for i, label in enumerate(labels):
@@ -75,13 +75,13 @@ def test_class_batchnorm_is_batchnorm_with_the_classes_own_scale_and_shift() -> 
 
 
 def test_an_embedding_is_a_row_of_its_table() -> None:
-    layer = ClassEmbedding(5, 3)
+    layer = OneHotEmbedding(5, 3)
     assert layer(torch.tensor([4, 0])).equal(layer.weight[[4, 0]])
 
 
 def test_what_mixes_rows_and_how_many_belong_together() -> None:
     plain = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2))
-    assert not mixes_rows(plain) and rows_together(plain) == 1
-    for layer in (nn.BatchNorm1d(2), nn.BatchNorm2d(2), MinibatchDiscrimination(2), MinibatchDeviation()):
-        assert mixes_rows(nn.Sequential(nn.Linear(2, 2), layer))
-    assert rows_together(nn.Sequential(Pack(3), MinibatchDeviation(4))) == 12
+    assert not is_batch_dependent(plain) and batch_multiple(plain) == 1
+    for layer in (nn.BatchNorm1d(2), nn.BatchNorm2d(2), MinibatchDiscrimination(2), MinibatchStdDev()):
+        assert is_batch_dependent(nn.Sequential(nn.Linear(2, 2), layer))
+    assert batch_multiple(nn.Sequential(PackImages(3), MinibatchStdDev(4))) == 12

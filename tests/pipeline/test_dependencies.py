@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.sections import SECTIONS
-from tests.closure import ROOT, closure
+from stages.report import CONFIG_SECTIONS
+from tests.import_closure import ROOT, closure
 
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = list(PIPELINE["stages"])
@@ -28,7 +28,7 @@ def test_sections_that_a_stage_reads_are_declared(stage: str) -> None:
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "section"]
     read = {c.args[0].value for c in calls if isinstance(c.args[0], ast.Constant)}
     if stage == "report":
-        read |= set(SECTIONS)
+        read |= set(CONFIG_SECTIONS)
     assert read - {"runtime"} == set(PIPELINE["stages"][stage]["params"])
 
 
@@ -38,10 +38,10 @@ def test_the_report_depends_on_its_template() -> None:
 
 
 def test_params_yaml_holds_every_setting_and_its_default() -> None:
-    for name, kind in SECTIONS.items():
+    for name, kind in CONFIG_SECTIONS.items():
         assert kind.parse(name, PARAMS[name]) == kind(), name
         assert set(PARAMS[name]) == set(kind.model_fields), name
-    assert set(PARAMS) == set(SECTIONS)
+    assert set(PARAMS) == set(CONFIG_SECTIONS)
 
 
 def test_no_key_that_dvc_drops_from_its_run_cache() -> None:
@@ -65,7 +65,7 @@ def test_git_ignores_what_dvc_keeps_and_nothing_else() -> None:
 
 
 def test_every_setting_says_what_it_means() -> None:
-    for name, kind in SECTIONS.items():
+    for name, kind in CONFIG_SECTIONS.items():
         for key, field in kind.model_fields.items():
             assert field.description, f"{name}.{key}"
 

@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from benchmarks.interruptions import FINISHING, SAVING, Moment, new_project, results, train, train_under_fire
-from gan.files import save_tensors
+from gan.io import save_safetensors
 from tests.conftest import TINY
 
 EPOCHS, MORE = 100, 110
@@ -32,7 +32,7 @@ def test_a_training_that_is_killed_three_times_gives_the_same_bytes_and_can_be_e
     for part, count in {"train": 1000, "test": 10}.items():
         tensors[f"{part}.images"] = torch.randint(0, 256, (count, 1, 8, 8), dtype=torch.uint8, generator=chance)
         tensors[f"{part}.labels"] = torch.zeros(count, dtype=torch.int64)
-    save_tensors(tmp_path / "data", tensors, {"shape": [1, 8, 8], "classes": []})
+    save_safetensors(tmp_path / "data", tensors, {"shape": [1, 8, 8], "classes": []})
     whole, killed, longer = (tmp_path / name for name in ("whole", "killed", "longer"))
     for folder in (whole, killed, longer):
         new_project(folder, tmp_path / "data", CHANGES)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan.files import load_tensors
+from gan.io import load_safetensors
 from tests.conftest import Project, stop
 from tests.pipeline.test_determinism import results, wait_for
 
@@ -41,7 +41,7 @@ def trained(project: Project) -> dict[str, torch.Tensor]:
 def weights(path: Path) -> dict[str, torch.Tensor]:
     paths = sorted((path / "models").glob("*.safetensors"))
     assert len(paths) == 3
-    return {f"{path.name} {name}": tensor for path in paths for name, tensor in load_tensors(path).items()}
+    return {f"{path.name} {name}": tensor for path in paths for name, tensor in load_safetensors(path).items()}
 
 
 def test_two_processes_train_what_one_does(prepared: Callable[..., Project]) -> None:

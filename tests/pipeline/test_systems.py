@@ -10,9 +10,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from gan.data.prepared import Prepared
-from gan.files import read_about
+from gan.data.dataset import ImageDataset
 from gan.generate import generate
+from gan.io import read_metadata
 from tests.conftest import STAGES, Project
 
 EIGHT: dict[str, Any] = {"model__base_channels": 4, "train__epochs": 1, "train__batch_size": 32}
@@ -35,8 +35,8 @@ def test_a_system_is_a_parameter_away(make_project: Callable[[], Project], chang
     project = make_project()
     project.set(**changes)
     assert project.repro() == STAGES
-    about = read_about(project.path / "models/generator.safetensors")
-    assert about["recipe"]["loss"] == changes["train__loss"]
+    metadata = read_metadata(project.path / "models/generator.safetensors")
+    assert metadata["recipe"]["loss"] == changes["train__loss"]
     assert "penalty" in json.loads((project.path / "reports/metrics.json").read_text())
     page = (project.path / "reports/index.html").read_text()
     assert "What auto came to" in page
@@ -75,13 +75,13 @@ def test_two_sets_of_pictures_are_translated(make_project: Callable[[], Project]
     project.set(model__architecture="cyclegan", train__batch_size=4, evaluate__samples=100, prepare__target_border=0.25)
     assert project.repro() == STAGES
     bordered, other = (project.path / "data" / name for name in ("target/prepared.safetensors", "prepared.safetensors"))
-    assert not Prepared.load(bordered).train.images[:, :, :2].any()
-    assert Prepared.load(other).train.images[:, :, :2].any()
+    assert not ImageDataset.load(bordered).train.images[:, :, :2].any()
+    assert ImageDataset.load(other).train.images[:, :, :2].any()
     assert {"kept_there", "kept_back", "untranslated_there", "cycle_error", "frechet_ratio"} <= metrics(project).keys()
     assert [path.name for path in (project.path / "reports/extras").glob("*.png")] == ["back.png"]
     assert "untranslated" not in (project.path / "models/README.md").read_text()  # a control is no figure of the model
     for name in ("classifier", "extras/target_classifier"):  # each is to read the other set's hand
-        assert read_about(project.path / f"models/{name}.safetensors")["distortion"] == "strong"
+        assert read_metadata(project.path / f"models/{name}.safetensors")["distortion"] == "strong"
     source, out = project.path / "data/images/1", tmp_path / "translated"
     done = project.python("-m", "gan.translate", "models/generator.safetensors", str(source), "--out", str(out))
     assert done.returncode == 0, done.stderr

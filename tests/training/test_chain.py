@@ -9,22 +9,22 @@ import torch
 from torch import nn
 
 import gan.training.linear
-from gan.data.prepared import Batch
-from gan.networks.build import build_discriminator, build_generator
-from gan.networks.settings import ModelSettings
+from gan.data.dataset import Batch
+from gan.networks.config import ModelConfig
+from gan.networks.factory import build_discriminator, build_generator
 from gan.training.adam import Gradients
 from gan.training.chain import Chain
+from gan.training.config import TrainConfig
+from gan.training.distributed import SINGLE_PROCESS, DistributedContext
 from gan.training.flat import ALIGNMENT, Flat
-from gan.training.games import NoiseToImage
 from gan.training.linear import Activation, Linear, OneDnnLinear, SharedLinear, linear, prefers_one_dnn
 from gan.training.losses import LOSSES, Loss
-from gan.training.penalties import zero_centred
+from gan.training.penalties import zero_centered_penalty
 from gan.training.player import Player
-from gan.training.settings import TrainSettings
-from gan.training.team import ALONE, Team
+from gan.training.trainer import GANTrainer
 
 # Weights large enough to be shared out among cores, and ones that are not, or cannot be evenly.
-WIDTHS = ModelSettings(generator_widths=[96, 770, 384, 5], discriminator_widths=[384, 96, 7])
+WIDTHS = ModelConfig(generator_widths=[96, 770, 384, 5], discriminator_widths=[384, 96, 7])
 SHAPE = (1, 16, 24)
 
 
@@ -142,7 +142,7 @@ def test_flatness_is_the_penalty_by_autograd(cores: int, products: str) -> None:
     _, tape = chain.run(torch.cat([real, fake]))
     for rows, pictures in ((slice(0, 24), real), (slice(24, 48), fake)):
         value, gradients = chain.flatness(tape, rows)
-        expected = zero_centred(network, pictures)
+        expected = zero_centered_penalty(network, pictures)
         torch.testing.assert_close(value, expected.detach())
         plain = torch.autograd.grad(expected, list(network.parameters()), materialize_grads=True)
         for one, other in zip(gradients, plain, strict=True):
@@ -160,12 +160,12 @@ def test_one_dnns_product_is_torchs() -> None:
     for rows, columns, inner in ((96, 64, 100), (5, 32, 384), (770, 64, 96)):
         first, second, bias = torch.randn(rows, inner), torch.randn(columns, inner), torch.randn(columns)
         expected = first @ second.t() + bias
-        for kind, settings, bent in (
+        for kind, config, bent in (
             ("none", (), expected),
             ("leaky_relu", (0.3,), nn.functional.leaky_relu(expected, 0.3)),
             ("tanh", (), expected.tanh()),
         ):
-            product = gan.training.linear._product(first, second, bias, kind, settings)
+            product = gan.training.linear._product(first, second, bias, kind, config)
             torch.testing.assert_close(product, bent, rtol=1e-4, atol=1e-4)
 
 
@@ -195,14 +195,14 @@ def test_which_products(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
     assert not prefers_one_dnn(1)
 
 
-class Pair(Team):
+class Pair(DistributedContext):
     """One of two processes, the other of which has the same gradients."""
 
     def add(self, tensor: torch.Tensor) -> torch.Tensor:
         return tensor.mul_(2)
 
 
-@pytest.mark.parametrize("team", [ALONE, Pair(0, 2)])
+@pytest.mark.parametrize("team", [SINGLE_PROCESS, Pair(0, 2)])
 @pytest.mark.parametrize(
     "layers",
     [
@@ -211,7 +211,7 @@ class Pair(Team):
         [nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 1)],
     ],
 )
-def test_the_way_back_moves_a_player_by_the_teams_gradients(layers: list[nn.Module], team: Team) -> None:
+def test_the_way_back_moves_a_player_by_the_teams_gradients(layers: list[nn.Module], team: DistributedContext) -> None:
     network = copy.deepcopy(nn.Sequential(*layers))
     plain, x = copy.deepcopy(network), torch.randn(5, 1, 4, 4)
     player = Player(network, 1e-3, (0.5, 0.999), team=team)
@@ -268,7 +268,7 @@ def test_the_slopes_of_a_loss_are_its_derivatives(name: str) -> None:
 
 def test_mixed_precision_trains_what_single_precision_does_but_for_its_rounding() -> None:
     batch = torch.rand(64, 1, 28, 28) * 2 - 1
-    games = [NoiseToImage(ModelSettings(), TrainSettings(), (1, 28, 28), precision=p) for p in ("float32", "bfloat16")]
+    games = [GANTrainer(ModelConfig(), TrainConfig(), (1, 28, 28), precision=p) for p in ("float32", "bfloat16")]
     single, mixed = (torch.stack([game.step(Batch.of(batch)) for _ in range(5)]) for game in games)
     assert mixed.dtype == torch.float32
     assert not mixed.equal(single)

@@ -5,11 +5,11 @@ import re
 import pytest
 import torch
 
-from gan.data.prepared import Batch
-from gan.networks.settings import ModelSettings
+from gan.data.dataset import Batch
+from gan.networks.config import ModelConfig
 from gan.training import losses
-from gan.training.games import NoiseToImage
-from gan.training.settings import TrainSettings
+from gan.training.config import TrainConfig
+from gan.training.trainer import GANTrainer
 from tests.conftest import ROOT
 
 
@@ -21,10 +21,10 @@ def test_the_loss_in_the_docs_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     exec(compile(code, "extending.md", "exec"), {})
     assert "pearson" in losses.LOSSES
 
-    monkeypatch.setattr("gan.training.games.LOSSES", losses.LOSSES)
-    small = ModelSettings(latent_dim=4, generator_widths=[16], discriminator_widths=[16])
-    settings = TrainSettings(lr=2e-3).model_copy(update={"loss": "pearson"})
-    game = NoiseToImage(small, settings, (1, 4, 4))
+    monkeypatch.setattr("gan.training.trainer.LOSSES", losses.LOSSES)
+    small = ModelConfig(latent_dim=4, generator_widths=[16], discriminator_widths=[16])
+    config = TrainConfig(lr=2e-3).model_copy(update={"loss": "pearson"})
+    game = GANTrainer(small, config, (1, 4, 4))
     assert game.recipe.loss == "pearson"
     bright = torch.full((64, 1, 4, 4), 0.8)
     values = torch.stack([game.step(Batch.of(bright)) for _ in range(300)])

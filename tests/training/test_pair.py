@@ -16,15 +16,15 @@ import torch
 from torch import nn
 
 from benchmarks.plain import Plain
-from gan.data.prepared import Batch
-from gan.networks.settings import ModelSettings
-from gan.settings import UserError
+from gan.config import UserError
+from gan.data.dataset import Batch
+from gan.networks.config import ModelConfig
 from gan.training.adam import Adam, Gradients
 from gan.training.chain import Chain
-from gan.training.games import NoiseToImage
+from gan.training.config import TrainConfig
 from gan.training.halves import Halves
 from gan.training.pair import TURNS, Pair, shared
-from gan.training.settings import TrainSettings
+from gan.training.trainer import GANTrainer
 from tests.conftest import doubles
 
 HERE = sys.platform == "linux" and platform.machine() == "x86_64" and len(os.sched_getaffinity(0)) > 1
@@ -53,13 +53,13 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def make(name: str = "tutorial", **other: Any) -> NoiseToImage:
+def make(name: str = "tutorial", **other: Any) -> GANTrainer:
     model, train = SYSTEMS[name]
-    settings = TrainSettings(batch_size=8, seed=3, **(train | other))
-    return NoiseToImage(ModelSettings(**(WIDTHS | model)), settings, SHAPE)
+    config = TrainConfig(batch_size=8, seed=3, **(train | other))
+    return GANTrainer(ModelConfig(**(WIDTHS | model)), config, SHAPE)
 
 
-def pair_of(game: NoiseToImage) -> Pair:
+def pair_of(game: GANTrainer) -> Pair:
     pair: Pair | None = game._pair
     assert pair is not None
     return pair
@@ -97,8 +97,8 @@ def test_the_steps_of_a_pair_equal_plain_ones(name: str) -> None:
 
 
 def test_with_the_default_widths_a_pair_makes_the_steps_of_one_process_but_for_rounding() -> None:
-    settings = TrainSettings(r1=0.1, lr_decay=1)
-    game, alone = (NoiseToImage(ModelSettings(), settings, (1, 28, 28)) for _ in range(2))
+    config = TrainConfig(r1=0.1, lr_decay=1)
+    game, alone = (GANTrainer(ModelConfig(), config, (1, 28, 28)) for _ in range(2))
     given = [Batch.of(torch.rand(64, 1, 28, 28) * 2 - 1) for _ in range(3)]
     found, expected = [], []
     with game.running():
@@ -177,11 +177,11 @@ def test_which_trainings_have_a_pair() -> None:
     for train in ({"loss": "wgan-gp"}, {"gradient_penalty": 1.0}):
         assert make(**train)._pair is None
     for model in ({"architecture": "dcgan"}, {"conditional": True}, {"minibatch_discrimination": True}, {"packing": 2}):
-        assert NoiseToImage(ModelSettings(**model), TrainSettings(), (1, 8, 8), classes=3)._pair is None
-    assert NoiseToImage(ModelSettings(), TrainSettings(), (1, 8, 8), precision="bfloat16")._pair is None
+        assert GANTrainer(ModelConfig(**model), TrainConfig(), (1, 8, 8), classes=3)._pair is None
+    assert GANTrainer(ModelConfig(), TrainConfig(), (1, 8, 8), precision="bfloat16")._pair is None
     unfit: list[dict[str, Any]] = [{"generator_widths": []}, {"generator_widths": [1]}, {"discriminator_widths": []}]
     for widths in unfit:
-        assert NoiseToImage(ModelSettings(**(WIDTHS | widths)), TrainSettings(), SHAPE)._pair is None
+        assert GANTrainer(ModelConfig(**(WIDTHS | widths)), TrainConfig(), SHAPE)._pair is None
     for threads in (1, 3):
         torch.set_num_threads(threads)
         assert make()._pair is None

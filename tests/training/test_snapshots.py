@@ -8,20 +8,22 @@ import pytest
 import torch
 
 import gan.training.snapshots
-from gan.data.prepared import Batch, Batches
-from gan.networks.build import load_network
-from gan.networks.settings import ModelSettings
-from gan.training.checkpoint import Checkpoints
-from gan.training.film import Film
-from gan.training.games import NoiseToImage
+from gan.data.dataset import Batch, BatchLoader
+from gan.networks.config import ModelConfig
+from gan.networks.factory import load_network
+from gan.training.checkpoint import CheckpointManager
+from gan.training.config import TrainConfig
+from gan.training.frames import FrameWriter
 from gan.training.loop import train
-from gan.training.settings import TrainSettings
-from gan.training.snapshots import Snapshots, snapshot_epochs, snapshot_name
+from gan.training.snapshots import SnapshotWriter, snapshot_epochs, snapshot_name
+from gan.training.trainer import GANTrainer
 
-SMALL = ModelSettings(latent_dim=4, generator_widths=[8, 8], discriminator_widths=[8])
+SMALL = ModelConfig(latent_dim=4, generator_widths=[8, 8], discriminator_widths=[8])
 FACTS = {"shape": [1, 4, 4], "device": "cpu"}
 PER_EPOCH = 4
-BATCHES = Batches(torch.arange(50 * 16, dtype=torch.int64).remainder(251).to(torch.uint8).reshape(50, 1, 4, 4), 16, 0)
+BATCHES = BatchLoader(
+    torch.arange(50 * 16, dtype=torch.int64).remainder(251).to(torch.uint8).reshape(50, 1, 4, 4), 16, 0
+)
 
 
 class KilledError(Exception):
@@ -33,11 +35,11 @@ class Run:
 
     def __init__(self, folder: Path, epochs: int, *, ema: float = 0.9, seconds: float = 1e9) -> None:
         folder.mkdir(exist_ok=True)
-        self.settings = TrainSettings(epochs=epochs, batch_size=16, ema=ema, frame_every=1000)
-        self.game = NoiseToImage(SMALL, self.settings, (1, 4, 4))
-        self.checkpoints = Checkpoints(folder, seconds)
-        self.film = Film(folder / "frames", folder / "kept", 1000)
-        self.snapshots = Snapshots(folder / "models", folder / "snapshots", SMALL, self.settings, FACTS)
+        self.config = TrainConfig(epochs=epochs, batch_size=16, ema=ema, frame_every=1000)
+        self.game = GANTrainer(SMALL, self.config, (1, 4, 4))
+        self.checkpoints = CheckpointManager(folder, seconds)
+        self.film = FrameWriter(folder / "frames", folder / "kept", 1000)
+        self.snapshots = SnapshotWriter(folder / "models", folder / "snapshots", SMALL, self.config, FACTS)
 
     def train(self, stop_after: int | None = None) -> dict[str, bytes]:
         """The snapshots at the end. Before the step after so many, KilledError: nothing is written then."""
@@ -51,7 +53,7 @@ class Run:
                 return real_step(batch)
 
             self.game.step = step  # type: ignore[method-assign]
-        train(self.game, BATCHES, self.settings, self.checkpoints, self.film, snapshots=self.snapshots)
+        train(self.game, BATCHES, self.config, self.checkpoints, self.film, snapshots=self.snapshots)
         return {path.name: path.read_bytes() for path in self.snapshots.out.iterdir()}
 
 
@@ -87,18 +89,18 @@ def test_a_snapshot_is_what_a_run_of_so_many_epochs_samples_with(ema: float, tmp
     for epoch in (2, 6, 18):
         alone = Run(tmp_path / str(epoch), epoch, ema=ema)
         alone.train()
-        network, about = load_network(whole.snapshots.out / snapshot_name(epoch), "generator")
+        network, metadata = load_network(whole.snapshots.out / snapshot_name(epoch), "generator")
         expected = alone.game.networks()["generator"].state_dict()
         assert network.state_dict().keys() == expected.keys()
         assert all(tensor.equal(expected[name]) for name, tensor in network.state_dict().items())
-        facts: dict[str, Any] = {"kind": "generator", "model": SMALL.model_dump(), "train": alone.settings.facts()}
-        assert about == {**FACTS, **facts, "epoch": epoch}
+        facts: dict[str, Any] = {"kind": "generator", "model": SMALL.model_dump(), "train": alone.config.facts()}
+        assert metadata == {**FACTS, **facts, "epoch": epoch}
 
 
 @pytest.mark.parametrize("ema", [0, 0.9])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"], ids=["written out", "autograd"])
 def test_snapshots_leave_the_training_as_it_is(precision: str, ema: float) -> None:
-    games = [NoiseToImage(SMALL, TrainSettings(ema=ema), (1, 4, 4), precision=precision) for _ in range(2)]
+    games = [GANTrainer(SMALL, TrainConfig(ema=ema), (1, 4, 4), precision=precision) for _ in range(2)]
     batch = torch.rand(16, 1, 4, 4)
     chance, before = torch.get_rng_state(), None
     for _ in range(12):

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from benchmarks.plain import Plain, losses
-from gan.data.prepared import Batch, Batches
-from gan.networks.settings import ModelSettings
-from gan.settings import UserError
-from gan.training.games import NoiseToImage
+from gan.config import UserError
+from gan.data.dataset import Batch, BatchLoader
+from gan.networks.config import ModelConfig
+from gan.training.config import TrainConfig
+from gan.training.distributed import SINGLE_PROCESS, DistributedContext
+from gan.training.hparams import resolve_hparams
 from gan.training.losses import LOSSES
-from gan.training.penalties import gradient_norms, one_centred, zero_centred
-from gan.training.recipe import recipe_of
-from gan.training.settings import TrainSettings
-from gan.training.team import ALONE, Team
+from gan.training.penalties import squared_gradient_norms, wgan_gp_penalty, zero_centered_penalty
+from gan.training.trainer import GANTrainer
 from tests.conftest import doubles
 
 SHAPE = (1, 8, 8)
@@ -49,10 +49,10 @@ SYSTEMS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def make(name: str, team: Team = ALONE, **other: Any) -> NoiseToImage:
+def make(name: str, team: DistributedContext = SINGLE_PROCESS, **other: Any) -> GANTrainer:
     model, train = SYSTEMS[name]
-    settings = TrainSettings(batch_size=8, seed=3, **train)
-    return NoiseToImage(ModelSettings(**{**SMALL, **model, **other}), settings, SHAPE, classes=5, team=team)
+    config = TrainConfig(batch_size=8, seed=3, **train)
+    return GANTrainer(ModelConfig(**{**SMALL, **model, **other}), config, SHAPE, classes=5, team=team)
 
 
 def batches(count: int) -> list[Batch]:
@@ -105,7 +105,7 @@ def test_a_state_goes_on_to_the_bit_and_leaves_torchs_random_numbers_alone(name:
     assert torch.get_rng_state().equal(state)
 
 
-class Recorder(Team):
+class Recorder(DistributedContext):
     """One of two processes. Keeps what it is asked to add up, which is left as it is; `whole`: all rows are its own."""
 
     seen: list[Tensor]
@@ -151,7 +151,7 @@ def test_losses_are_the_papers(name: str) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_answers_are_probabilities_where_the_best_logit_is_that_of_one(name: Any) -> None:
     """Among three real pictures to one fake, all alike, sigmoid(logit) of the best discriminator is 3 / 4."""
-    recipe = recipe_of(ModelSettings(), TrainSettings(loss=name), 28)
+    recipe = resolve_hparams(ModelConfig(), TrainConfig(loss=name), 28)
     logit = torch.tensor(3.0, dtype=torch.float64).log().view(1, 1).requires_grad_()
     slopes = LOSSES[name]().slopes(logit, logit)
     real, fake = slopes.discriminator_by_real, slopes.discriminator_by_fake
@@ -169,25 +169,25 @@ def test_penalties_of_a_critic_whose_gradient_is_known() -> None:
     def bowl(pictures: Tensor) -> Tensor:
         return pictures.square().flatten(1).sum(1, keepdim=True) / 2
 
-    torch.testing.assert_close(gradient_norms(bowl, x), x.flatten(1).square().sum(1))  # one norm a picture
-    penalty = zero_centred(flat, x)
+    torch.testing.assert_close(squared_gradient_norms(bowl, x), x.flatten(1).square().sum(1))  # one norm a picture
+    penalty = zero_centered_penalty(flat, x)
     torch.testing.assert_close(penalty, w.square().sum() / 2)
     torch.testing.assert_close(torch.autograd.grad(penalty, w)[0], w)
     share = torch.rand(5, 1, 1, 1, dtype=torch.float64)
-    torch.testing.assert_close(one_centred(flat, x, y, share), (w.norm() - 1) ** 2)
+    torch.testing.assert_close(wgan_gp_penalty(flat, x, y, share), (w.norm() - 1) ** 2)
     between = (x + share * (y - x)).flatten(1).norm(dim=1)  # a place of its own for each pair
-    torch.testing.assert_close(one_centred(bowl, x, y, share), (between - 1).square().mean())
-    (slope,) = torch.autograd.grad(one_centred(flat, x, y, share), w)
+    torch.testing.assert_close(wgan_gp_penalty(bowl, x, y, share), (between - 1).square().mean())
+    (slope,) = torch.autograd.grad(wgan_gp_penalty(flat, x, y, share), w)
     torch.testing.assert_close(slope, 2 * (w.norm() - 1) * w / w.norm())
 
 
 def test_a_penalised_critic_comes_to_a_gradient_of_one() -> None:
-    game = NoiseToImage(ModelSettings(**SMALL), TrainSettings(loss="wgan-gp", batch_size=32, lr=3e-3), SHAPE)
+    game = GANTrainer(ModelConfig(**SMALL), TrainConfig(loss="wgan-gp", batch_size=32, lr=3e-3), SHAPE)
     bright, dark = torch.ones(32, *SHAPE), torch.full((32, *SHAPE), -1.0)
     for i in range(300):
         game.step(Batch.of(bright if i % 2 else bright * 0.8))
     share = torch.rand(32, 1, 1, 1)
-    norms = gradient_norms(game.discriminator, torch.lerp(bright, dark, share)).sqrt()
+    norms = squared_gradient_norms(game.discriminator, torch.lerp(bright, dark, share)).sqrt()
     assert norms.mean().item() == pytest.approx(1, abs=0.35)
 
 
@@ -211,7 +211,7 @@ def test_a_penalised_critic_comes_to_a_gradient_of_one() -> None:
 def test_auto_is_what_was_published_and_what_is_given_is_taken(
     model: dict[str, Any], train: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    recipe = recipe_of(ModelSettings(**model), TrainSettings(**train), 32)._asdict()
+    recipe = resolve_hparams(ModelConfig(**model), TrainConfig(**train), 32)._asdict()
     for key, value in expected.items():
         assert recipe[key] == pytest.approx(value), key
 
@@ -241,18 +241,18 @@ def test_what_does_not_go_together_is_refused(
     model: dict[str, Any], train: dict[str, Any], classes: int, said: str
 ) -> None:
     with pytest.raises(UserError, match=said):
-        NoiseToImage(ModelSettings(**SMALL, **model), TrainSettings(batch_size=8, **train), SHAPE, classes=classes)
+        GANTrainer(ModelConfig(**SMALL, **model), TrainConfig(batch_size=8, **train), SHAPE, classes=classes)
 
 
 def test_batches_are_multiples_of_what_is_judged_together() -> None:
     images = torch.zeros(30, 1, 1, 1, dtype=torch.uint8)
-    loader = Batches(images, 8, 0, labels=torch.arange(30), together=4)
+    loader = BatchLoader(images, 8, 0, labels=torch.arange(30), together=4)
     assert [len(batch.images) for batch in loader.epoch(0)] == [8, 8, 8, 4]
     labels = [batch.labels for batch in loader.epoch(0)]
     assert len(torch.cat([some for some in labels if some is not None]).unique()) == 28
     with pytest.raises(UserError, match="8 is not a multiple of 16"):
-        Batches(images, 8, 0, 0, 4, together=4)
+        BatchLoader(images, 8, 0, 0, 4, together=4)
     for model, together in (({"packing": 3}, 3), ({"architecture": "stylegan", "packing": 4}, 16)):
-        game = NoiseToImage(ModelSettings(**SMALL, **model), TrainSettings(batch_size=8), SHAPE)
+        game = GANTrainer(ModelConfig(**SMALL, **model), TrainConfig(batch_size=8), SHAPE)
         with pytest.raises(UserError, match=rf"train\.batch_size: 8 is not a multiple of {together}"):
-            Batches(images, 8, 0, together=game.together)
+            BatchLoader(images, 8, 0, together=game.together)

@@ -14,26 +14,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from gan.data.prepared import Batch, Batches
-from gan.networks.settings import ModelSettings
-from gan.settings import UserError
+from gan.config import UserError
+from gan.data.dataset import Batch, BatchLoader
+from gan.images import frame_name, parse_frame_name
+from gan.networks.config import ModelConfig
 from gan.training.adam import Adam
-from gan.training.averaging import EVERY, Average
-from gan.training.checkpoint import Checkpoints, fingerprint
-from gan.training.film import Film, frame_name, frame_place
-from gan.training.games import NoiseToImage
-from gan.training.history import History
+from gan.training.checkpoint import CheckpointManager, fingerprint
+from gan.training.config import TrainConfig
+from gan.training.ema import EMA, UPDATE_INTERVAL
+from gan.training.frames import FrameWriter
 from gan.training.loop import train
-from gan.training.settings import TrainSettings
-from gan.training.snapshots import Snapshots
+from gan.training.metrics_log import MetricsLog
+from gan.training.snapshots import SnapshotWriter
+from gan.training.trainer import GANTrainer
 
-SMALL = ModelSettings(latent_dim=4, generator_widths=[8, 8], discriminator_widths=[8])
+SMALL = ModelConfig(latent_dim=4, generator_widths=[8, 8], discriminator_widths=[8])
 
 
 @given(st.integers(2, 300), st.integers(2, 70), st.integers(0, 5), st.integers(0, 3))
 def test_an_epoch_has_every_picture_once_and_can_be_entered_anywhere(n: int, size: int, epoch: int, skip: int) -> None:
     images = torch.arange(n, dtype=torch.int64).remainder(256).to(torch.uint8).reshape(n, 1, 1, 1)
-    batches = Batches(images, size, seed=1)
+    batches = BatchLoader(images, size, seed=1)
     seen = [batch.images for batch in batches.epoch(epoch)]
     assert len(seen) == len(batches)
     assert all(len(batch) == size for batch in seen[:-1]) and 2 <= len(seen[-1]) <= size
@@ -48,7 +49,7 @@ def test_an_epoch_has_every_picture_once_and_can_be_entered_anywhere(n: int, siz
 
 def test_epochs_are_shuffled_differently_and_pixels_span_minus_one_to_one() -> None:
     images = torch.arange(256, dtype=torch.uint8).reshape(-1, 1, 1, 1)
-    first, second = (torch.cat([b.images for b in Batches(images, 64, 0).epoch(e)]).flatten() for e in (0, 1))
+    first, second = (torch.cat([b.images for b in BatchLoader(images, 64, 0).epoch(e)]).flatten() for e in (0, 1))
     assert not first.equal(second)
     assert first.min().item() == -1 and first.max().item() == 1
 
@@ -71,13 +72,13 @@ def test_adam_is_torchs_adam_bit_for_bit_also_after_a_reload() -> None:
 
 def test_the_average_follows_its_recurrence() -> None:
     network = nn.Linear(1, 1, bias=False)
-    average = Average(network, 0.9)
+    average = EMA(network, 0.9)
     expected = 0.0
     for t, weight in enumerate([1.0, 2.0, -3.0, 5.0, 7.0] * 10):
         nn.init.constant_(network.weight, weight)
         average.update()
-        if t % EVERY == 0:  # as if the weights seen had been there for EVERY steps
-            for step in range(t - EVERY + 1, t + 1):
+        if t % UPDATE_INTERVAL == 0:  # as if the weights seen had been there for EVERY steps
+            for step in range(t - UPDATE_INTERVAL + 1, t + 1):
                 beta = 0.0 if t == 0 else min(0.9, (1 + step) / (10 + step))
                 expected = beta * expected + (1 - beta) * weight
     settled = average.settled(torch.zeros(4, 1))
@@ -88,7 +89,7 @@ def test_the_averages_batchnorm_statistics_are_those_of_its_own_activations() ->
     torch.manual_seed(0)
     linear = nn.Linear(3, 5)
     network = nn.Sequential(linear, nn.BatchNorm1d(5, momentum=0.8))
-    average = Average(network, 0.5)
+    average = EMA(network, 0.5)
     inputs = torch.randn(256, 3)
     for _ in range(3):
         nn.init.normal_(linear.weight)
@@ -101,7 +102,7 @@ def test_the_averages_batchnorm_statistics_are_those_of_its_own_activations() ->
 
 
 def test_previews_leave_the_training_as_it_is() -> None:
-    games = [NoiseToImage(SMALL, TrainSettings(), (1, 4, 4)) for _ in range(2)]
+    games = [GANTrainer(SMALL, TrainConfig(), (1, 4, 4)) for _ in range(2)]
     batch = torch.rand(16, 1, 4, 4)
     for i in range(5):
         values = [game.step(Batch.of(batch)) for game in games]
@@ -112,18 +113,18 @@ def test_previews_leave_the_training_as_it_is() -> None:
 
 
 def test_without_an_average_the_sampler_is_the_raw_generator_with_its_running_statistics() -> None:
-    game = NoiseToImage(SMALL, TrainSettings(ema=0), (1, 4, 4))
+    game = GANTrainer(SMALL, TrainConfig(ema=0), (1, 4, 4))
     game.step(Batch.of(torch.rand(16, 1, 4, 4)))
     assert game.networks()["generator"] is game.networks()["generator_raw"]
 
 
 def test_the_history_keeps_means_of_windows_and_of_the_epoch() -> None:
-    history = History(("a",), every=4, per_epoch=3)
+    history = MetricsLog(("a",), every=4, per_epoch=3)
     for i in range(1, 11):
         history.add(torch.tensor([float(i)]))
     assert history.table() == "step\tepoch\ta\n4\t2\t2.500000\n8\t3\t6.500000\n10\t4\t9.500000\n"
     assert history.epoch_means() == {"a": 10.0}
-    other = History(("a",), every=4, per_epoch=3)
+    other = MetricsLog(("a",), every=4, per_epoch=3)
     other.load_state_dict(history.state_dict(), torch.device("cpu"))
     for h in (history, other):
         h.add(torch.tensor([2.0]))
@@ -132,7 +133,7 @@ def test_the_history_keeps_means_of_windows_and_of_the_epoch() -> None:
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_stops_the_training(bad: float) -> None:
-    history = History(("generator_loss",), every=2, per_epoch=3)
+    history = MetricsLog(("generator_loss",), every=2, per_epoch=3)
     history.add(torch.tensor([bad]))
     with pytest.raises(UserError, match=r"generator_loss became (nan|inf) at or before iteration 2.*lower train\.lr"):
         history.add(torch.tensor([1.0]))
@@ -142,14 +143,17 @@ def test_a_loss_that_is_not_finite_stops_the_training(bad: float) -> None:
 def test_a_run_that_is_killed_at_any_iteration_ends_as_if_it_had_not_been(seconds: float, tmp_path: Path) -> None:
     """Killing it after iteration k, between or inside epochs, windows and frames, changes no bit of the result."""
     images = torch.randint(0, 256, (50, 1, 4, 4), dtype=torch.uint8)
-    settings = TrainSettings(epochs=3, batch_size=16, frame_every=3, log_every=5)
-    batches = Batches(images, settings.batch_size, 0)
+    config = TrainConfig(epochs=3, batch_size=16, frame_every=3, log_every=5)
+    batches = BatchLoader(images, config.batch_size, 0)
 
     def run(folder: Path, stop_after: int | None) -> tuple[str, dict[str, bytes], list[torch.Tensor]]:
-        game = NoiseToImage(SMALL, settings, (1, 4, 4))
+        game = GANTrainer(SMALL, config, (1, 4, 4))
         folder.mkdir(exist_ok=True)
-        checkpoints, film = Checkpoints(folder, seconds), Film(folder / "out", folder / "kept", settings.frame_every)
-        snapshots = Snapshots(folder / "models", folder / "snapshots", SMALL, settings, {"shape": [1, 4, 4]})
+        checkpoints, film = (
+            CheckpointManager(folder, seconds),
+            FrameWriter(folder / "out", folder / "kept", config.frame_every),
+        )
+        snapshots = SnapshotWriter(folder / "models", folder / "snapshots", SMALL, config, {"shape": [1, 4, 4]})
         if stop_after is not None:
             real_step, taken = game.step, [0]
 
@@ -160,7 +164,7 @@ def test_a_run_that_is_killed_at_any_iteration_ends_as_if_it_had_not_been(second
                 return real_step(batch)
 
             game.step = step  # type: ignore[method-assign]
-        result = train(game, batches, settings, checkpoints, film, snapshots=snapshots)
+        result = train(game, batches, config, checkpoints, film, snapshots=snapshots)
         files = {path.name: path.read_bytes() for made in (film, snapshots) for path in made.out.iterdir()}
         return result.history.table(), files, list(game.networks()["generator"].state_dict().values())
 
@@ -176,7 +180,7 @@ def test_a_run_that_is_killed_at_any_iteration_ends_as_if_it_had_not_been(second
 
 
 def test_frames_beyond_the_checkpoint_are_dropped_when_a_run_goes_on(tmp_path: Path) -> None:
-    film = Film(tmp_path / "out", tmp_path / "kept", 10)
+    film = FrameWriter(tmp_path / "out", tmp_path / "kept", 10)
     for step in (0, 10, 20, 25):
         film.out.mkdir(exist_ok=True)
         film.kept.mkdir(exist_ok=True)
@@ -211,7 +215,7 @@ DAMAGES: list[Callable[[bytes], bytes]] = [
 def test_two_checkpoints_are_kept_and_damaged_ones_passed_over(
     damage: Callable[[bytes], bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    checkpoints = Checkpoints(tmp_path)
+    checkpoints = CheckpointManager(tmp_path)
     for step in (10, 20, 30):
         checkpoints.save(step, state(step))
     newest = tmp_path / "step-000000030.pt"
@@ -226,12 +230,12 @@ def test_two_checkpoints_are_kept_and_damaged_ones_passed_over(
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"epoch": 3, "state_dict": {}}, tmp_path / "step-000000003.pt")
     (tmp_path / "step-old.pt").write_bytes(b"")
-    assert Checkpoints(tmp_path).load(9) is None
+    assert CheckpointManager(tmp_path).load(9) is None
     assert "step-000000003.pt is damaged (not a checkpoint of this project)" in capsys.readouterr().err
 
 
 def test_a_shorter_run_keeps_its_own_checkpoints_beside_those_of_a_longer_one(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path)
+    checkpoints = CheckpointManager(tmp_path)
     for step in (100, 200):
         checkpoints.save(step, state(step))
     assert checkpoints.load(60) is None
@@ -242,7 +246,7 @@ def test_a_shorter_run_keeps_its_own_checkpoints_beside_those_of_a_longer_one(tm
 
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path)
+    checkpoints = CheckpointManager(tmp_path)
     checkpoints.save(1, state(1))
     with pytest.raises(UserError, match=r"a weight became infinite or not a number at or before iteration 2"):
         checkpoints.save(2, state(2, other=torch.tensor([1.0, float("nan")])))
@@ -254,7 +258,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
 def test_the_generators_gradient_is_exact_however_sure_the_discriminator_is(
     loss: Literal["non-saturating", "saturating"], bias: float
 ) -> None:
-    game = NoiseToImage(SMALL, TrainSettings(loss=loss), (1, 4, 4))
+    game = GANTrainer(SMALL, TrainConfig(loss=loss), (1, 4, 4))
     last = list(game.discriminator.children())[-1]
     assert isinstance(last, nn.Linear)
     nn.init.constant_(last.bias, bias)
@@ -274,17 +278,17 @@ def test_the_generators_gradient_is_exact_however_sure_the_discriminator_is(
 def test_seeds_give_different_orders_noise_and_weights() -> None:
     images = torch.arange(100, dtype=torch.uint8).reshape(-1, 1, 1, 1)
     orders = {
-        tuple(next(Batches(images, 50, seed).epoch(0)).images.flatten().tolist()) for seed in (0, 1, 7, 2**31 - 1)
+        tuple(next(BatchLoader(images, 50, seed).epoch(0)).images.flatten().tolist()) for seed in (0, 1, 7, 2**31 - 1)
     }
     assert len(orders) == 4
-    games = [NoiseToImage(SMALL, TrainSettings(seed=seed), (1, 4, 4)) for seed in (0, 1)]
+    games = [GANTrainer(SMALL, TrainConfig(seed=seed), (1, 4, 4)) for seed in (0, 1)]
     first, second = (torch.cat([p.flatten() for p in game.generator.parameters()]) for game in games)
     assert not first.equal(second)
     assert not games[0].noise.get_state().equal(games[1].noise.get_state())
 
 
 def test_a_full_disk_is_reported_and_leaves_the_last_checkpoint(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path)
+    checkpoints = CheckpointManager(tmp_path)
     checkpoints.save(1, state(1))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit fails, as on a full disk
@@ -300,11 +304,11 @@ def test_a_full_disk_is_reported_and_leaves_the_last_checkpoint(tmp_path: Path) 
 
 
 def test_the_fingerprint_depends_on_settings_data_and_code_but_not_on_where_they_lie(tmp_path: Path) -> None:
-    def of(folder: str, settings: object, data: str, code: str) -> str:
+    def of(folder: str, config: object, data: str, code: str) -> str:
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / "data").write_text(data)
         (tmp_path / folder / "code.py").write_text(code)
-        return fingerprint({"a": settings}, [tmp_path / folder / "data", tmp_path / folder / "code.py"])
+        return fingerprint({"a": config}, [tmp_path / folder / "data", tmp_path / folder / "code.py"])
 
     one = of("x", 1, "d", "c")
     assert one == of("y", 1, "d", "c")
@@ -313,8 +317,8 @@ def test_the_fingerprint_depends_on_settings_data_and_code_but_not_on_where_they
 
 @given(st.integers(0, 99_999), st.integers(0, 10**8 - 1))
 def test_frame_names_can_be_read_back(epoch: int, step: int) -> None:
-    assert frame_place(Path("reports/frames") / frame_name(epoch, step)) == (epoch, step)
+    assert parse_frame_name(Path("reports/frames") / frame_name(epoch, step)) == (epoch, step)
 
 
 def test_other_files_are_no_frames() -> None:
-    assert frame_place(Path("epoch1_step2.gif")) is None
+    assert parse_frame_name(Path("epoch1_step2.gif")) is None

@@ -1,0 +1,1 @@
+"""What is no stage: compare experiments, write presets, repair what a killed dvc leaves."""
