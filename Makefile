@@ -1,20 +1,20 @@
-# make run    set up .venv and run the pipeline (again: only what changed)
-# make test   lint, types, tests
-# make bench  speed of the training against the tutorial's loop
-# make better full MNIST with other settings for the tutorial's networks: README, "Other settings, other weights"
-# make paper-table  the table of the 2014 paper, with a line for this project; MNIST=folder where its files are
-# make compare every system with a small budget, in DVC's queue: reports/comparison.md
-# make explore look around in the generator, in the browser
-# make doctor repair what a killed dvc leaves behind
-# make clean  remove checkpoints and downloads
+# make run          create .venv and run the pipeline; later, only what changed
+# make test         run the linter, the type checker and the tests
+# make bench        compare the training speed with the tutorial's loop, and measure how it scales
+# make train-mnist  train the preset `better` on full MNIST, also called `make better`; MNIST=folder with its files
+# make paper-table  reproduce the table of the 2014 paper with a row for this project; MNIST=folder with its files
+# make compare      train every system with a small budget in DVC's queue, and write reports/comparison.md
+# make explore      explore the generator in the browser
+# make dvc-doctor   repair what a killed dvc leaves behind
+# make clean        remove checkpoints and downloads
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 EXPLORE := $(VENV)/.explore
-# The stages call `python`: that of the environment.
+# The stages call `python`, which must be that of the environment.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: run test setup lint bench better paper-table compare explore setup-explore doctor clean
+.PHONY: run test lint setup setup-explore bench train-mnist better paper-table compare explore dvc-doctor doctor clean
 
 run: $(READY)
 	@$(VENV)/bin/dvc repro
@@ -29,15 +29,15 @@ lint: $(READY)
 
 setup: $(READY)
 
-# Made anew when the pinned requirements change.
+# Runs again when the pinned requirements change.
 $(READY): requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or newer is needed, $(PYTHON) is older; say which to use: make PYTHON=python3.12"; exit 1; }
+		|| { echo "Python 3.11 or newer is needed, $(PYTHON) is older; name another one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --disable-pip-version-check --quiet --requirement requirements.txt
 	@touch $@
 
-# What only the explorer needs.
+# Only `make explore` needs these packages.
 $(EXPLORE): requirements-explore.txt constraints.txt $(READY)
 	$(VENV)/bin/pip install --disable-pip-version-check --quiet --requirement requirements-explore.txt
 	@touch $@
@@ -49,12 +49,14 @@ explore: $(EXPLORE)
 
 bench: $(READY)
 	@$(VENV)/bin/dvc repro --quiet prepare
-	@$(VENV)/bin/python -m benchmarks.training_speed
-	@$(VENV)/bin/python -m benchmarks.growth
+	@$(VENV)/bin/python -m benchmarks.speed
+	@$(VENV)/bin/python -m benchmarks.speed --growth
 
-better: $(READY)
-	@$(VENV)/bin/dvc exp run -S data.dataset=mnist $(if $(MNIST),-S data.source=$(MNIST)) -S train.epochs=20 \
-		-S train.lr=5e-4 -S train.lr_decay=0.35 -S 'train.betas=[0,0.99]' -S train.r1=0.1 -S train.ema=0.9998
+train-mnist: $(READY)
+	@$(VENV)/bin/python -m tools.preset better
+	@$(VENV)/bin/dvc exp run $(if $(MNIST),-S data.source=$(MNIST))
+
+better: train-mnist
 
 paper-table: $(READY)
 	@$(VENV)/bin/python -m benchmarks.paper_table $(if $(MNIST),--mnist $(MNIST))
@@ -62,9 +64,12 @@ paper-table: $(READY)
 compare: $(READY)
 	@$(VENV)/bin/python -m tools.compare
 
-doctor: $(READY)
-	@$(VENV)/bin/python -m tools.doctor
+dvc-doctor: $(READY)
+	@$(VENV)/bin/python -m tools.dvc_doctor
 
-# What outlives a run: checkpoints and downloads. Results stay; the next training starts afresh.
+# The name of this target in earlier versions.
+doctor: dvc-doctor
+
+# Removes what outlives a run: checkpoints and downloads. Results stay. The next training starts from the beginning.
 clean:
 	rm -rf .checkpoints .cache

@@ -31,7 +31,7 @@ def full_mnist(source: str | None, *, stacked: bool = False) -> ImageDataset:
         with tempfile.TemporaryDirectory() as folder:
             raw, images = Path(folder, "raw"), Path(folder, "images")
             config = DataConfig(dataset=name, source=source)
-            download(config, raw, images=images, home=Path.cwd(), cache=Path(".cache"))
+            download(config, raw, images=images, project_root=Path.cwd(), cache=Path(".cache"))
             prepare(decode(raw, images), PrepareConfig(), path)
     return ImageDataset.load(path)
 

@@ -44,7 +44,7 @@ def main() -> None:
     for name in args.systems:
         model, train = settings_of(name)
         torch.manual_seed(0)
-        batch = Batch.of(torch.rand(train.batch_size, *SHAPE) * 2 - 1, torch.arange(train.batch_size) % CLASSES)
+        batch = Batch.single_process(torch.rand(train.batch_size, *SHAPE) * 2 - 1, torch.arange(train.batch_size) % CLASSES)
         game = GANTrainer(model, train, SHAPE, classes=CLASSES)
         loops = [Loop(loop(Plain(game, train.seed).step, batch)), Loop(loop(game.step, batch, game.running))]
         for one in loops:

@@ -1,18 +1,18 @@
-"""Typed settings: a frozen class describes a section of parameters; whatever is wrong becomes one readable line."""
+"""Typed, strict configuration: a frozen class per section of parameters; each error becomes one readable line."""
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 
 class UserError(Exception):
-    """Something that the user can put right. Its text is the one line that they read."""
+    """An error that the user can fix. Its text is the one line that is printed."""
 
 
 def _parse_float(value: Any) -> Any:
-    """Read `2e-4` as a number: YAML 1.1 (PyYAML) takes a float without a point for a string."""
+    """Read `2e-4` as a number: YAML 1.1 (PyYAML) reads a float without a decimal point as a string."""
     if isinstance(value, str):
         try:
             return float(value)
@@ -26,34 +26,46 @@ Float = Annotated[float, PARSE_FLOAT]
 
 
 class StrictConfig(BaseModel):
-    """Base of every settings class: unknown keys, wrong types and values out of range are refused."""
+    """Base of all config classes: unknown keys, wrong types and values out of range are refused.
+
+    renamed: keys of earlier versions, each with the key that replaces it; the error line for the old key names it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    renamed: ClassVar[dict[str, str]] = {}
 
     @classmethod
     def parse(cls, section: str, values: Any) -> Self:
-        """Settings from the mapping `values`; raises UserError that names section, key, value and what is allowed."""
+        """Create a config from the mapping `values` of the section of that name.
+
+        Raises UserError with one line that names the section, the key, the value, and what is allowed.
+        """
         if not isinstance(values, Mapping):
-            raise UserError(
-                f"{section}: expected a mapping of settings ({', '.join(cls.model_fields)}), got {values!r}"
-            )
+            keys = ", ".join(cls.model_fields)
+            raise UserError(f"{section}: {values!r} is not allowed; it should be a mapping with the keys {keys}")
         try:
             return cls.model_validate(dict(values))
-        except ValidationError as error:
-            errors = error.errors(include_url=False)
-            keys = list(dict.fromkeys(problem["loc"][0] for problem in errors))
-            line = cls._line(section, [problem for problem in errors if problem["loc"][0] == keys[0]])
-            more = f" (also wrong: {', '.join(map(str, keys[1:]))})" if len(keys) > 1 else ""
-            raise UserError(line + more) from None
+        except ValidationError as validation_error:
+            errors = validation_error.errors(include_url=False)
+        first_key, *other_keys = dict.fromkeys(error["loc"][0] for error in errors)
+        line = cls._format_error(section, [error for error in errors if error["loc"][0] == first_key])
+        also_wrong = f" (also wrong: {', '.join(map(str, other_keys))})" if other_keys else ""
+        raise UserError(line + also_wrong)
 
     @classmethod
-    def _line(cls, section: str, errors: list[Any]) -> str:
-        """The line for one key, from its errors: one, or one for each type that it may have."""
-        name = str(errors[0]["loc"][0])
+    def _format_error(cls, section: str, errors: list[Any]) -> str:
+        """Format the errors of one key, of which a union type has one per member, as one line."""
+        key = str(errors[0]["loc"][0])
         if errors[0]["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(name, cls.model_fields, n=1)
-            hint = f"did you mean {section}.{near[0]}?" if near else f"{section} has: {', '.join(cls.model_fields)}"
-            return f"{section}.{name}: no such setting; {hint}"
-        value = min((error["input"] for error in errors), key=lambda v: not isinstance(v, list))
-        messages = dict.fromkeys(error["msg"].removeprefix("Input should be ") for error in errors)
-        return f"{section}.{name}: {value!r} is not allowed; it should be {' or '.join(messages)}"
+            return f"{section}.{key}: no such parameter; {cls._suggestion(section, key)}"
+        inputs = [error["input"] for error in errors]
+        value = next((value for value in inputs if isinstance(value, list)), inputs[0])
+        allowed = dict.fromkeys(error["msg"].removeprefix("Input should be ") for error in errors)
+        return f"{section}.{key}: {value!r} is not allowed; it should be {' or '.join(allowed)}"
+
+    @classmethod
+    def _suggestion(cls, section: str, unknown_key: str) -> str:
+        if unknown_key in cls.renamed:
+            return f"it is now called {section}.{cls.renamed[unknown_key]}"
+        similar = difflib.get_close_matches(unknown_key, cls.model_fields, n=1)
+        return f"did you mean {section}.{similar[0]}?" if similar else f"{section} has: {', '.join(cls.model_fields)}"

@@ -1,9 +1,10 @@
-"""Look around in a generator, in the browser of this machine.
+"""Explore a generator in a web browser.
 
     python -m gan.explore models/generator.safetensors [--port 8080]
 
-A grid of a seed's pictures; pick two, and walk from one to the other; save pictures, the walk, or the latents. Needs
-NiceGUI: `make explore` installs it. The server answers this machine alone, unless --host says otherwise.
+The page shows a grid of the images of a seed. Select two of them to interpolate between them; save images, the
+interpolation, or its latents. Needs NiceGUI, which `make explore` installs. The server accepts connections from this
+machine only, unless --host says otherwise.
 """
 
 import argparse
@@ -26,193 +27,206 @@ from gan.config import UserError
 from gan.generate import load_generator, make_labels
 from gan.images import make_grid, save_gif
 from gan.networks import stylegan
-from gan.sampling import generate_images, num_classes_of, sample_latents, slerp
+from gan.sampling import generate_images, num_classes, sample_latents, slerp
 
-COUNT, COLUMNS, STEPS = 36, 9, 25
-SIDE = 168  # screen pixels of the large picture, at least
+GRID_SIZE = 36
+GRID_COLUMNS = 9
+INTERPOLATION_STEPS = 25
+MIN_PREVIEW_PX = 168  # minimum height of the large image, in screen pixels
+HINTS = {
+    0: "Select two images.",
+    1: "Select another image to interpolate to.",
+    2: "Drag the slider to go from the first image to the second.",
+}
 
 
 @dataclass
 class Explorer:
-    """What the page shows, without the page. `picked`: up to two places in the grid, in the order of the clicks."""
+    """State of the page, without the page. selected: up to two indices in the grid, in the order of the clicks."""
 
     model: Path
     seed: int = 0
     label: str | None = None
     truncation: float = 1.0
-    picked: list[int] = field(default_factory=list)
+    selected: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Raises UserError if the file is not a generator that makes pictures of noise."""
-        self._network, self.metadata = load_generator(self.model, 1.0)
-        self.classes: list[str] = list(self.metadata["classes"]) if num_classes_of(self.metadata) else []
-        self.truncates = isinstance(self._network, stylegan.Generator)
+        """Load the generator; raises UserError if the file is not one that generates images from noise."""
+        self._network, self.metadata = load_generator(self.model, truncation=1.0)
+        self.classes: list[str] = list(self.metadata["classes"]) if num_classes(self.metadata) else []
+        self.supports_truncation = isinstance(self._network, stylegan.Generator)
         if self.classes:
             self.label = self.classes[0]
 
     @property
     def latents(self) -> Tensor:
-        """Those of the grid, [36, latent_dim]."""
-        return sample_latents(COUNT, self.metadata["model"]["latent_dim"], self.seed)
+        """Latents of the grid, [GRID_SIZE, latent_dim]."""
+        return sample_latents(GRID_SIZE, self.metadata["model"]["latent_dim"], self.seed)
 
-    def pictures(self) -> NDArray[np.uint8]:
-        """The grid, uint8 [36, C, H, W]."""
-        return self._draw(self.latents)
+    def images(self) -> NDArray[np.uint8]:
+        """Images of the grid, uint8 [GRID_SIZE, C, H, W]."""
+        return self._generate(self.latents)
 
-    def pick(self, place: int) -> None:
-        """Pick a place of the grid, or let it go if it was picked; a third one takes the place of the first."""
-        if place in self.picked:
-            self.picked.remove(place)
+    def toggle_selection(self, index: int) -> None:
+        """Select an image of the grid, or deselect it. A third selection replaces the first."""
+        if index in self.selected:
+            self.selected.remove(index)
         else:
-            self.picked = [*self.picked[-1:], place]
+            self.selected = [*self.selected[-1:], index]
 
-    def way(self) -> Tensor:
-        """The latents from the first picked picture to the second, [25, latent_dim]; of one alone, it; of none, the
-        first of the grid."""
+    def interpolation_latents(self) -> Tensor:
+        """Latents from the first selected image to the second, [INTERPOLATION_STEPS, latent_dim].
+
+        [1, latent_dim] if one image is selected; the first of the grid if none is.
+        """
         latents = self.latents
-        if len(self.picked) == 2:
-            return slerp(latents[self.picked[0]], latents[self.picked[1]], STEPS)
-        return latents[self.picked or [0]]
+        if len(self.selected) == 2:
+            start, end = latents[self.selected]
+            return slerp(start, end, INTERPOLATION_STEPS)
+        return latents[self.selected or [0]]
 
-    def walk(self) -> NDArray[np.uint8]:
-        """The pictures on the way, uint8 [25 or 1, C, H, W]."""
-        return self._draw(self.way())
+    def interpolation_images(self) -> NDArray[np.uint8]:
+        """Images of interpolation_latents, uint8 [INTERPOLATION_STEPS or 1, C, H, W]."""
+        return self._generate(self.interpolation_latents())
 
-    def png(self, pictures: NDArray[np.uint8], columns: int) -> bytes:
-        """Pictures as a PNG."""
-        return _bytes(make_grid(pictures, columns, scale=4))
+    def png(self, images: NDArray[np.uint8], columns: int) -> bytes:
+        """Encode images as the grid in a PNG file."""
+        return _png_bytes(make_grid(images, columns, scale=4))
 
     def gif(self) -> bytes:
-        """The walk there and back as a GIF."""
-        there = self.walk()
-        frames = [make_grid(picture[None], 1, gap=0, scale=6) for picture in [*there, *there[-2:0:-1]]]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "walk.gif")
-            save_gif(path, frames, 80, 80)
+        """Encode the interpolation, forward and backward, as a GIF file."""
+        images = self.interpolation_images()
+        frames = [make_grid(image[None], 1, padding=0, scale=6) for image in [*images, *images[-2:0:-1]]]
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory, "interpolation.gif")
+            save_gif(path, frames, frame_ms=80, last_frame_ms=80)
             return path.read_bytes()
 
     def npz(self) -> bytes:
-        """The latents on the way, with seed, class and truncation, for NumPy."""
-        out = io.BytesIO()
-        np.savez(out, latents=self.way().numpy(), seed=self.seed, label=self.label or "", truncation=self.truncation)
-        return out.getvalue()
+        """Encode interpolation_latents, seed, label and truncation as an NPZ file."""
+        file = io.BytesIO()
+        latents = self.interpolation_latents().numpy()
+        np.savez(file, latents=latents, seed=self.seed, label=self.label or "", truncation=self.truncation)
+        return file.getvalue()
 
-    def _draw(self, latents: Tensor) -> NDArray[np.uint8]:
+    def _generate(self, latents: Tensor) -> NDArray[np.uint8]:
         network = self._network
         if isinstance(network, stylegan.Generator):
             network = stylegan.TruncatedGenerator(network, self.truncation)
         return generate_images(network, latents, make_labels(self.metadata, len(latents), self.label))
 
 
-def as_png(picture: NDArray[np.uint8]) -> str:
-    """An address that holds a picture, uint8 [C, H, W], enlarged in whole steps."""
-    scale = max(1, -(-SIDE // picture.shape[1]))
-    data = base64.b64encode(_bytes(make_grid(picture[None], 1, gap=0, scale=scale))).decode()
-    return f"data:image/png;base64,{data}"
+def to_data_url(image: NDArray[np.uint8]) -> str:
+    """Encode an image, uint8 [C, H, W], enlarged by a whole factor to MIN_PREVIEW_PX, as a data URL."""
+    scale = max(1, -(-MIN_PREVIEW_PX // image.shape[1]))
+    png = _png_bytes(make_grid(image[None], 1, padding=0, scale=scale))
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def _bytes(image: Image.Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
+def _png_bytes(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
 
 
 def build_page(explorer: Explorer) -> None:
-    """Lay the page out, and connect it with the explorer."""
+    """Lay out the page and connect it to the explorer."""
     from nicegui import ui
 
-    shown: dict[str, Any] = {"walk": explorer.walk()}
+    state = {"interpolation": explorer.interpolation_images()}
 
-    def refresh_walk() -> None:
-        shown["walk"] = explorer.walk()
-        steps = len(shown["walk"])
-        scrubber.props(f"max={max(steps - 1, 1)}")
-        scrubber.set_enabled(steps > 1)
-        scrubber.set_value(0)
+    def refresh_interpolation() -> None:
+        state["interpolation"] = explorer.interpolation_images()
+        steps = len(state["interpolation"])
+        slider.props(f"max={max(steps - 1, 1)}")
+        slider.set_enabled(steps > 1)
+        slider.set_value(0)
         show_step()
-        for i, card in enumerate(cards):
-            card.classes(remove="ring-4", add="ring-4" if i in explorer.picked else "")
-        words = {
-            0: "Pick two pictures.",
-            1: "Pick another to walk to.",
-            2: "Drag to walk from the first to the second.",
-        }
-        hint.set_text(words[len(explorer.picked)])
+        for i, cell in enumerate(cells):
+            cell.classes(remove="ring-4", add="ring-4" if i in explorer.selected else "")
+        hint.set_text(HINTS[len(explorer.selected)])
 
     def refresh_grid() -> None:
-        for image, picture in zip(images, explorer.pictures(), strict=True):
-            image.set_source(as_png(picture))
-        refresh_walk()
+        for cell_image, image in zip(cell_images, explorer.images(), strict=True):
+            cell_image.set_source(to_data_url(image))
+        refresh_interpolation()
 
     def show_step() -> None:
-        large.set_source(as_png(shown["walk"][min(int(scrubber.value), len(shown["walk"]) - 1)]))
+        step = min(int(slider.value), len(state["interpolation"]) - 1)
+        large_image.set_source(to_data_url(state["interpolation"][step]))
 
-    def change(name: str, value: Any) -> None:
+    def on_change(name: str, value: Any) -> None:
         if value is not None:
             setattr(explorer, name, value)
             refresh_grid()
 
-    def pick(place: int) -> None:
-        explorer.pick(place)
-        refresh_walk()
+    def on_click(index: int) -> None:
+        explorer.toggle_selection(index)
+        refresh_interpolation()
 
-    _controls(explorer, change)
+    def download_interpolation() -> None:
+        images = state["interpolation"]
+        ui.download(explorer.png(images, columns=len(images)), "interpolation.png")
+
+    _build_controls(explorer, on_change)
     with ui.row().classes("gap-8 items-start"):
-        images, cards = [], []
-        with ui.grid(columns=COLUMNS).classes("gap-2"):
-            for i in range(COUNT):
+        cell_images = []
+        cells = []
+        with ui.grid(columns=GRID_COLUMNS).classes("gap-2"):
+            for i in range(GRID_SIZE):
                 with (
                     ui.element("button")
-                    .props(f'aria-label="picture {i + 1}" data-testid=cell-{i}')
-                    .classes("rounded cursor-pointer ring-amber-600") as card
+                    .props(f'aria-label="image {i + 1}" data-testid=cell-{i}')
+                    .classes("rounded cursor-pointer ring-amber-600") as cell
                 ):
-                    images.append(ui.image().classes("w-16 h-16").style("image-rendering: pixelated"))
-                card.on("click", lambda place=i: pick(place))
-                cards.append(card)
+                    cell_images.append(ui.image().classes("w-16 h-16").style("image-rendering: pixelated"))
+                cell.on("click", lambda index=i: on_click(index))
+                cells.append(cell)
         with ui.column().classes("gap-3"):
-            large = ui.image().props("data-testid=large").classes("w-64 h-64").style("image-rendering: pixelated")
+            large_image = ui.image().props("data-testid=large").classes("w-64 h-64").style("image-rendering: pixelated")
             hint = ui.label().props("data-testid=hint")
-            scrubber = ui.slider(min=0, max=STEPS - 1, value=0, on_change=show_step).props("data-testid=scrubber")
+            slider = ui.slider(min=0, max=INTERPOLATION_STEPS - 1, value=0, on_change=show_step)
+            slider.props("data-testid=slider")
             with ui.row():
+                ui.button("PNG", on_click=download_interpolation)
+                ui.button("GIF", on_click=lambda: ui.download(explorer.gif(), "interpolation.gif"))
+                ui.button("latents", on_click=lambda: ui.download(explorer.npz(), "interpolation.npz"))
                 ui.button(
-                    "PNG", on_click=lambda: ui.download(explorer.png(shown["walk"], len(shown["walk"])), "walk.png")
+                    "grid", on_click=lambda: ui.download(explorer.png(explorer.images(), GRID_COLUMNS), "grid.png")
                 )
-                ui.button("GIF", on_click=lambda: ui.download(explorer.gif(), "walk.gif"))
-                ui.button("latents", on_click=lambda: ui.download(explorer.npz(), "walk.npz"))
-                ui.button("grid", on_click=lambda: ui.download(explorer.png(explorer.pictures(), COLUMNS), "grid.png"))
     refresh_grid()
 
 
-def _controls(explorer: Explorer, change: Callable[[str, Any], None]) -> None:
-    """What the grid is drawn with; `change` is told the name and the new value."""
+def _build_controls(explorer: Explorer, on_change: Callable[[str, Any], None]) -> None:
+    """Add the inputs for seed, class and truncation, which call `on_change(name, value)`."""
     from nicegui import ui
 
     ui.label(f"{explorer.metadata['model']['architecture']}: {explorer.model.name}").classes("text-2xl font-semibold")
     with ui.row().classes("items-end gap-6"):
         ui.number("seed", value=0, min=0, max=2**32 - 1, precision=0).props("data-testid=seed").on_value_change(
-            lambda event: change("seed", None if event.value is None else int(event.value))
+            lambda event: on_change("seed", None if event.value is None else int(event.value))
         )
         if explorer.classes:
             ui.select(explorer.classes, value=explorer.label, label="class").props("data-testid=label").on_value_change(
-                lambda event: change("label", event.value)
+                lambda event: on_change("label", event.value)
             )
-        if explorer.truncates:
+        if explorer.supports_truncation:
             with ui.column().classes("w-48 gap-0"):
                 ui.label("truncation")
                 ui.slider(min=0, max=1, step=0.05, value=1).props("label data-testid=truncation").on(
-                    "change", lambda event: change("truncation", float(event.args)), throttle=0.2
+                    "change", lambda event: on_change("truncation", float(event.args)), throttle=0.2
                 )
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m gan.explore", description="Look around in a generator.")
+    """Run the command line interface."""
+    parser = argparse.ArgumentParser(prog="python -m gan.explore", description="Explore a generator in a web browser.")
     parser.add_argument("model", type=Path, nargs="?", default=Path("models/generator.safetensors"))
-    parser.add_argument("--host", default="127.0.0.1", help="who may look: 127.0.0.1, this machine alone; 0.0.0.0, all")
+    parser.add_argument("--host", default="127.0.0.1", help="127.0.0.1: this machine only; 0.0.0.0: any machine")
     parser.add_argument("--port", type=int, default=8080)
     args = parser.parse_args(arguments)
     try:
-        Explorer(args.model)
+        Explorer(args.model)  # reports a wrong file before the server starts
     except UserError as error:
         sys.exit(f"explore: {error}")
     try:
@@ -223,7 +237,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     @ui.page("/", title="Explorer")
     def index() -> None:
-        build_page(Explorer(args.model))  # each visitor has one of their own
+        build_page(Explorer(args.model))  # one per visitor
 
     print(f"explore: http://{args.host}:{args.port}", flush=True)
     ui.run(host=args.host, port=args.port, reload=False, show=False, show_welcome_message=False)

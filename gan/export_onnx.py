@@ -1,9 +1,10 @@
-"""Write a generator as ONNX, for runtimes that are not PyTorch, and check that it draws the same.
+"""Export a generator to ONNX, for runtimes other than PyTorch, and check that both compute the same images.
 
     python -m gan.export_onnx models/generator.safetensors --out generator.onnx
 
-The ONNX model takes `latents` [B, latent_dim] and, of a conditional generator, `labels` [B] (int64), any B; it returns
-`pictures` [B, C, H, W] in [-1, 1]. Of translators it takes `pictures` and returns `translations`; --back: those back.
+The ONNX model accepts any batch size B. Its input is `latents` [B, latent_dim] and, if the generator is conditional,
+`labels` [B] (int64); its output is `images` [B, C, H, W] in [-1, 1]. For a CycleGAN the input is `images` and the
+output is `translations`, from the source to the target, or with --reverse from the target to the source.
 """
 
 import argparse
@@ -11,26 +12,28 @@ import json
 import logging
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gan.config import UserError
-from gan.io import atomic_write
+from gan.io import METADATA_KEY, atomic_write
 from gan.networks.cyclegan import CycleGenerators
-from gan.networks.factory import answer, load_network
-from gan.sampling import num_classes_of, round_robin_labels
+from gan.networks.factory import load_network
+from gan.sampling import num_classes, round_robin_labels
 
-TOLERANCE = 1e-5  # of a pixel in [-1, 1]
-CHECK_BATCH_SIZES = (1, 3, 16)  # batches that both are compared on
+TOLERANCE = 1e-5  # maximum absolute difference of a pixel in [-1, 1]
+CHECK_BATCH_SIZES = (1, 3, 16)
 
 
-def export(model: Path, out: Path, *, back: bool = False) -> float:
-    """Write the generator in the file `model` as ONNX; the largest difference from PyTorch on batches of three sizes.
+def export(model: Path, out: Path, *, reverse: bool = False) -> float:
+    """Write the generator in the file `model` as ONNX; return its maximum absolute error against PyTorch.
 
-    The facts of the model go along as its metadata, under `about`. Raises UserError if the file is no generator, or if
-    what was written does not draw the same to 1e-5.
+    The model's metadata become a property of the ONNX model, as JSON under METADATA_KEY. reverse: for a CycleGAN, from
+    the target to the source. Raises UserError if the file is not a generator, or if the error exceeds TOLERANCE.
     """
     try:
         import onnx
@@ -38,73 +41,77 @@ def export(model: Path, out: Path, *, back: bool = False) -> float:
     except ImportError as error:
         raise UserError(f"{error.name} is not installed; `make setup` installs it") from None
     network, metadata = load_network(model, "generator")
-    if back and not isinstance(network, CycleGenerators):
-        raise UserError(f"{model}: makes pictures of noise; --back is for translators (model.architecture cyclegan)")
-    inputs = example_inputs(network, metadata, 2)
-    chosen = network.back if isinstance(network, CycleGenerators) and back else network
-    names = ["pictures"] if isinstance(network, CycleGenerators) else ["latents", "labels"][: len(inputs)]
-    made = "translations" if isinstance(network, CycleGenerators) else "pictures"
+    if isinstance(network, CycleGenerators):
+        module: nn.Module = network.g_ba if reverse else network.g_ab
+        input_names = ["images"]
+        output_name = "translations"
+    elif reverse:
+        raise UserError(f"{model}: generates images from noise; --reverse needs model.architecture cyclegan")
+    else:
+        module = network
+        input_names = ["latents", "labels"] if num_classes(metadata) else ["latents"]
+        output_name = "images"
     batch = torch.export.Dim("batch")
     with warnings.catch_warnings(), atomic_write(out) as temporary:
-        warnings.simplefilter("ignore")  # of the exporter about itself
+        warnings.simplefilter("ignore")  # the exporter warns about its own code
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         torch.onnx.export(
-            chosen.eval(),
-            tuple(inputs),
+            module.eval(),
+            example_inputs(metadata, batch_size=2),
             temporary,
-            input_names=names,
-            output_names=[made],
-            dynamic_shapes=tuple({0: batch} for _ in inputs),
+            input_names=input_names,
+            output_names=[output_name],
+            dynamic_shapes=tuple({0: batch} for _ in input_names),
             dynamo=True,
             external_data=False,
             verbose=False,
         )
-        written = onnx.load(temporary)
-        onnx.helper.set_model_props(written, {"about": json.dumps(metadata, sort_keys=True)})
-        onnx.save(written, temporary)
+        onnx_model = onnx.load(temporary)
+        onnx.helper.set_model_props(onnx_model, {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+        onnx.save(onnx_model, temporary)
         session = onnxruntime.InferenceSession(temporary, providers=["CPUExecutionProvider"])
-        worst = 0.0
-        for count in CHECK_BATCH_SIZES:
-            given = example_inputs(network, metadata, count)
+        max_abs_error = 0.0
+        for batch_size in CHECK_BATCH_SIZES:
+            inputs = example_inputs(metadata, batch_size)
             with torch.inference_mode():
-                ours = answer(chosen, given[0], given[1] if len(given) > 1 else None)
-            feed = {name: value.numpy() for name, value in zip(names, given, strict=True)}
-            (theirs,) = session.run([made], feed)
-            worst = max(worst, float((ours - torch.from_numpy(theirs)).abs().max()))
-        if worst > TOLERANCE:
+                torch_out = module(*inputs)
+            arrays = {name: value.numpy() for name, value in zip(input_names, inputs, strict=True)}
+            (onnx_out,) = session.run([output_name], arrays)
+            max_abs_error = max(max_abs_error, float((torch_out - torch.from_numpy(onnx_out)).abs().max()))
+        if max_abs_error > TOLERANCE:
             raise UserError(
-                f"{out}: not written: its pictures differ from PyTorch's by {worst:.2g}, more than {TOLERANCE}"
+                f"{out}: not written: its images differ from PyTorch's by {max_abs_error:.2g}, more than {TOLERANCE}"
             )
-    return worst
+    return max_abs_error
 
 
-def example_inputs(network: nn.Module, metadata: dict[str, object], count: int) -> list[Tensor]:
-    """Inputs of a batch of `count`."""
-    seeded = torch.Generator().manual_seed(count)
-    if isinstance(network, CycleGenerators):
-        channels, height, width = (int(n) for n in torch.Size(metadata["shape"]))  # type: ignore[arg-type]
-        return [torch.rand(count, channels, height, width, generator=seeded) * 2 - 1]
-    model = metadata["model"]
-    assert isinstance(model, dict)
-    latents = torch.randn(count, model["latent_dim"], generator=seeded)
-    labels = round_robin_labels(count, num_classes_of(metadata))
-    return [latents] if labels is None else [latents, labels]
+def example_inputs(metadata: Mapping[str, Any], batch_size: int) -> tuple[Tensor, ...]:
+    """Return random inputs of a generator, from its metadata: images of a CycleGAN, else latents and perhaps labels."""
+    rng = torch.Generator().manual_seed(batch_size)
+    if metadata["model"]["architecture"] == "cyclegan":
+        return (torch.rand(batch_size, *metadata["shape"], generator=rng) * 2 - 1,)
+    latents = torch.randn(batch_size, metadata["model"]["latent_dim"], generator=rng)
+    labels = round_robin_labels(batch_size, num_classes(metadata))
+    return (latents,) if labels is None else (latents, labels)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m gan.export_onnx", description="Write a generator as ONNX.")
+    """Run the command line interface."""
+    parser = argparse.ArgumentParser(prog="python -m gan.export_onnx", description="Export a generator to ONNX.")
     parser.add_argument("model", type=Path, help="a generator, such as models/generator.safetensors")
     parser.add_argument("--out", type=Path, default=Path("generator.onnx"))
-    parser.add_argument("--back", action="store_true", help="of translators: those from the target to the source")
+    parser.add_argument("--reverse", action="store_true", help="CycleGAN: from the target to the source")
+    parser.add_argument("--back", action="store_true", help=argparse.SUPPRESS)  # the name in earlier versions
     args = parser.parse_args(arguments)
+    if args.back:
+        parser.error("--back is now called --reverse")
     if args.out.suffix != ".onnx":
-        parser.error(f"--out {args.out}: give a file that ends in .onnx")
+        parser.error(f"--out {args.out}: should end in .onnx")
     try:
-        worst = export(args.model, args.out, back=args.back)
+        max_abs_error = export(args.model, args.out, reverse=args.reverse)
     except (UserError, OSError) as error:
-        sys.exit(f"export: {error}")
-    print(f"export: {args.out}; its pictures differ from PyTorch's by at most {worst:.1e}")
+        sys.exit(f"export_onnx: {error}")
+    print(f"export_onnx: {args.out}; its images differ from PyTorch's by at most {max_abs_error:.1e}")
 
 
 if __name__ == "__main__":

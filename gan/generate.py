@@ -1,8 +1,8 @@
-"""Make pictures with a trained generator, without DVC or params.yaml.
+"""Generate images with a trained generator, without DVC or params.yaml.
 
     python -m gan.generate models/generator.safetensors --count 25 --seed 7 --out digits.png
 
-In Python: `from gan.generate import generate; pictures = generate("models/generator.safetensors", count=25, seed=7)`.
+In Python: `from gan.generate import generate; images = generate("models/generator.safetensors", count=25, seed=7)`.
 """
 
 import argparse
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gan.config import UserError
-from gan.images import make_grid, save_png
+from gan.images import make_grid, save_gif, save_png
 from gan.io import atomic_write
 from gan.networks import stylegan
 from gan.networks.factory import load_network
-from gan.sampling import generate_images, num_classes_of, round_robin_labels, sample_latents, slerp
+from gan.sampling import generate_images, num_classes, round_robin_labels, sample_latents, slerp
 
-STEPS_PER_SEGMENT = 12  # pictures from one latent to the next in a .gif
+STEPS_PER_SEGMENT = 12  # frames from one latent to the next in a .gif
 
 
 def generate(
@@ -37,12 +37,12 @@ def generate(
     batch_size: int = 256,
     device: str = "auto",
 ) -> NDArray[np.uint8]:
-    """Pictures drawn by the generator saved in the file `model`, as uint8 [count, C, H, W].
+    """Generate images with the generator in the file `model`, uint8 [count, C, H, W].
 
-    Picture i of a seed is the same, to rounding, whatever the count, the batch size and the kind of device.
-    label: the class to draw, by name or number, of a conditional generator; None: one class after another.
-    truncation: of a StyleGAN, from 1 (all variety) to 0 (the mean picture). device: auto, cpu, cuda or mps.
-    Raises UserError if the file is not a generator, cannot do what is asked for, or the device is not there.
+    Image i of a seed is the same, up to rounding, for any count, batch size and device.
+    label: name or number of the class, for a conditional generator; None: the classes in turn.
+    truncation: for a StyleGAN, from 1 (full variety) to 0 (the mean image). device: auto, cpu, cuda or mps.
+    Raises UserError if the file is not a generator or does not support an option, or if the device is not available.
     """
     network, metadata = load_generator(Path(model), truncation)
     latents = sample_latents(count, metadata["model"]["latent_dim"], seed)
@@ -50,95 +50,105 @@ def generate(
 
 
 def load_generator(model: Path, truncation: float) -> tuple[nn.Module, dict[str, Any]]:
-    """The generator of a file, with its styles truncated, and its facts."""
+    """Load a generator (noise → image), with its styles truncated, and its metadata.
+
+    Raises UserError if the file is not such a generator, or if truncation is not 1 and it is not a StyleGAN.
+    """
     network, metadata = load_network(model, "generator")
     if metadata["model"]["architecture"] == "cyclegan":
-        raise UserError(f"{model}: translates pictures: use `python -m gan.translate`")
+        raise UserError(f"{model}: translates images; use `python -m gan.translate`")
     if truncation == 1:
         return network, metadata
     if not isinstance(network, stylegan.Generator):
-        raise UserError(f"truncation {truncation}: {model} is no StyleGAN and has no styles to truncate; leave it at 1")
+        raise UserError(f"truncation {truncation}: {model} is not a StyleGAN and has no styles to truncate; leave it 1")
     return stylegan.TruncatedGenerator(network, truncation), metadata
 
 
-def make_labels(metadata: Mapping[str, Any], count: int, label: int | str | None) -> Tensor | None:
-    """Labels [count] to ask a generator for, given its facts: of one class, or of one after another."""
-    classes = num_classes_of(metadata)
+def make_labels(metadata: Mapping[str, Any], num_samples: int, label: int | str | None) -> Tensor | None:
+    """Return labels [num_samples] for a generator, from its metadata; None if it is not conditional.
+
+    label: name or number of one class; None: the classes in turn. A name takes precedence over a number.
+    Raises UserError if the generator has no such class.
+    """
     if label is None:
-        return round_robin_labels(count, classes)
-    if not classes:
+        return round_robin_labels(num_samples, num_classes(metadata))
+    if not num_classes(metadata):
         raise UserError(
             f"label {label}: this generator was not trained with classes; train one with -S model.conditional=true"
         )
     names = metadata["classes"]
-    number = names.index(label) if label in names else int(label) if str(label).isdecimal() else classes
-    if number >= classes:
-        raise UserError(f"label {label}: no such class; there are: {', '.join(names)}")
-    return torch.full((count,), number)
+    if label in names:
+        index = names.index(label)
+    elif str(label).isdecimal() and int(label) < len(names):
+        index = int(label)
+    else:
+        raise UserError(f"label {label}: no such class; choose from: {', '.join(names)}")
+    return torch.full((num_samples,), index)
 
 
 def interpolate_path(latents: Tensor, steps: int) -> Tensor:
-    """A spherical path through latents [N, D], `steps` points from each to the next: [(N − 1) · steps + 1, D]."""
-    legs = [slerp(a, b, steps + 1)[:-1] for a, b in pairwise(latents)]
-    return torch.cat([*legs, latents[-1:]])
+    """Interpolate spherically through latents [N, D], `steps` points per segment: [(N − 1) · steps + 1, D]."""
+    segments = [slerp(start, end, steps + 1)[:-1] for start, end in pairwise(latents)]
+    return torch.cat([*segments, latents[-1:]])
 
 
-def save_samples(out: Path, model: Path, count: int, seed: int, *, columns: int, scale: int, **more: Any) -> None:
-    """Write `count` pictures as a grid (.png) or array `x` (.npz), or a closed walk through as many latents (.gif).
-
-    more: label, truncation and device, as in `generate`.
-    """
-    if out.suffix == ".gif":
-        from gan.images import save_gif
-        from gan.plots.animation import add_caption
-
-        network, metadata = load_generator(model, more["truncation"])
-        latents = sample_latents(count, metadata["model"]["latent_dim"], seed)
-        path = interpolate_path(torch.cat([latents, latents[:1]]), STEPS_PER_SEGMENT)[:-1]
-        # On the way from one picture to another the class stays the same.
-        labels = make_labels(
-            metadata, len(path), 0 if more["label"] is None and num_classes_of(metadata) else more["label"]
-        )
-        pictures = generate_images(network, path, labels, device=more["device"])
-        frames = [add_caption(make_grid(picture[None], 1), f"seed {seed}", scale) for picture in pictures]
-        save_gif(out, frames, frame_ms=80, hold_ms=80)
-        return
-    pictures = generate(model, count, seed, **more)
+def save_samples(out: Path, images: NDArray[np.uint8], *, columns: int, scale: int) -> None:
+    """Write images as a grid (.png) or as the array `x` (.npz)."""
     if out.suffix == ".npz":
         with atomic_write(out) as temporary:
-            np.savez_compressed(temporary, x=pictures)
+            np.savez_compressed(temporary, x=images)
     else:
-        save_png(make_grid(pictures, columns, scale=scale), out)
+        save_png(make_grid(images, columns, scale=scale), out)
+
+
+def save_interpolation(
+    out: Path, model: Path, count: int, seed: int, *, scale: int, label: str | None, truncation: float, device: str
+) -> None:
+    """Write a closed interpolation through `count` latents as a GIF; a conditional generator keeps one class."""
+    from gan.plots.animation import add_caption
+
+    network, metadata = load_generator(model, truncation)
+    latents = sample_latents(count, metadata["model"]["latent_dim"], seed)
+    path = interpolate_path(torch.cat([latents, latents[:1]]), STEPS_PER_SEGMENT)[:-1]
+    if label is None and num_classes(metadata):
+        label = metadata["classes"][0]
+    images = generate_images(network, path, make_labels(metadata, len(path), label), device=device)
+    frames = [add_caption(make_grid(image[None], 1), f"seed {seed}", scale) for image in images]
+    save_gif(out, frames, frame_ms=80, last_frame_ms=80)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command."""
+    """Run the command line interface."""
     parser = argparse.ArgumentParser(
-        prog="python -m gan.generate", description="Make pictures with a trained generator."
+        prog="python -m gan.generate", description="Generate images with a trained generator."
     )
     parser.add_argument("model", type=Path, help="a generator, such as models/generator.safetensors")
-    parser.add_argument("--count", type=int, default=25, help="how many pictures (.gif: places on the walk)")
-    parser.add_argument("--seed", type=int, default=0, help="picture i of a seed is always the same")
+    parser.add_argument("--count", type=int, default=25, help="number of images (.gif: latents to interpolate)")
+    parser.add_argument("--seed", type=int, default=0, help="image i of a seed is always the same")
     parser.add_argument("--out", type=Path, default=Path("samples.png"), help="a .png, .npz or .gif file")
-    parser.add_argument("--columns", type=int, help="pictures in a row of the .png; about square by default")
-    parser.add_argument("--scale", type=int, default=3, help="screen pixels a picture pixel")
-    parser.add_argument("--label", help="the class to draw, by name or number, if the generator knows classes")
-    parser.add_argument("--truncation", type=float, default=1.0, help="of a StyleGAN: 1 all variety … 0 the mean")
+    parser.add_argument("--columns", type=int, help="images per row of the .png; by default the grid is about square")
+    parser.add_argument("--scale", type=int, default=3, help="screen pixels per image pixel")
+    parser.add_argument("--label", help="name or number of the class, for a conditional generator")
+    parser.add_argument("--truncation", type=float, default=1.0, help="StyleGAN: from 1 (full variety) to 0 (the mean)")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
     args = parser.parse_args(arguments)
     if args.out.suffix not in (".png", ".npz", ".gif"):
-        parser.error(f"--out {args.out}: give a file that ends in .png, .npz or .gif")
+        parser.error(f"--out {args.out}: should end in .png, .npz or .gif")
     for name in ("count", "columns", "scale"):
-        if (value := getattr(args, name)) is not None and value < 1:
+        value = getattr(args, name)
+        if value is not None and value < 1:
             parser.error(f"--{name} {value}: should be 1 or more")
     if not 0 <= args.seed < 2**32:
         parser.error(f"--seed {args.seed}: should be from 0 to 2^32 − 1")
     if not 0 <= args.truncation <= 1:
         parser.error(f"--truncation {args.truncation}: should be from 0 to 1")
-    columns = args.columns or round(args.count**0.5) or 1
-    more = {"label": args.label, "truncation": args.truncation, "device": args.device}
+    options = {"label": args.label, "truncation": args.truncation, "device": args.device}
     try:
-        save_samples(args.out, args.model, args.count, args.seed, columns=columns, scale=args.scale, **more)
+        if args.out.suffix == ".gif":
+            save_interpolation(args.out, args.model, args.count, args.seed, scale=args.scale, **options)
+        else:
+            images = generate(args.model, args.count, args.seed, **options)
+            save_samples(args.out, images, columns=args.columns or round(args.count**0.5), scale=args.scale)
     except (UserError, OSError) as error:
         sys.exit(f"generate: {error}")
     print(f"generate: {args.out}")

@@ -1,4 +1,4 @@
-"""Files that are never half written, and safetensors files that describe themselves."""
+"""Atomic file writes, JSON files, and safetensors files with JSON metadata."""
 
 import json
 import os
@@ -17,15 +17,16 @@ from gan.config import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-# One key for all facts: safetensors keeps its metadata in an unordered map, so several keys
+# All metadata is one JSON string under one key: safetensors stores its metadata in an unordered map, so several keys
 # would be written in a different order, hence as different bytes, every time.
-METADATA_KEY = "about"
-TEMP_FILE_RE = re.compile(r"\..+\.(\d+)\.partial[^/]*")  # see `replacing`
+METADATA_KEY = "metadata"
+_OLD_METADATA_KEY = "about"  # in files of earlier versions
+TEMP_FILE_RE = re.compile(r"\..+\.(\d+)\.partial[^/]*")  # the names that atomic_write gives; group 1: process ID
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` to write to; rename it to `path` when all went well, remove it when not."""
+    """Yield a temporary path beside `path` to write to; rename it to `path` on success, remove it on an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_stale_temp_files(path.parent.resolve())
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
@@ -38,80 +39,90 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-@cache  # once a folder and process: a film has thousands of frames
-def remove_stale_temp_files(folder: Path) -> None:
-    """Remove what processes that were killed while they wrote have left in `folder`."""
-    for left in folder.iterdir() if os.name == "posix" else ():
-        if (match := TEMP_FILE_RE.fullmatch(left.name)) and not pid_exists(int(match[1])):
-            left.unlink(missing_ok=True)
+@cache  # once per directory and process: an animation has thousands of frames
+def remove_stale_temp_files(directory: Path) -> None:
+    """Remove temporary files of `atomic_write` whose process was killed (POSIX only)."""
+    if os.name != "posix":
+        return
+    for path in directory.iterdir():
+        match = TEMP_FILE_RE.fullmatch(path.name)
+        if match and not pid_exists(int(match[1])):
+            path.unlink(missing_ok=True)
 
 
 def pid_exists(pid: int) -> bool:
-    """Whether there is a process of that number, or no telling."""
+    """Whether a process has this ID; True if it cannot be told."""
     try:
-        os.kill(pid, 0)  # sends nothing
+        os.kill(pid, 0)  # signal 0 only checks for the process
     except ProcessLookupError:
         return False
-    except OSError:  # another user's
+    except OSError:  # another user's process
         return True
     return True
 
 
-def recreate_dir(folder: Path, metadata: str) -> None:
-    """Make an empty folder in the place of what was there, but for about.txt: DVC warns of folders with nothing in."""
-    shutil.rmtree(folder, ignore_errors=True)
-    write_text(folder / "about.txt", metadata + "\n")
+def recreate_dir(directory: Path, description: str) -> None:
+    """Empty a directory, or create it, and write `description` to about.txt in it: DVC warns about empty outputs."""
+    shutil.rmtree(directory, ignore_errors=True)
+    write_text(directory / "about.txt", description + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in one piece."""
+    """Write `text` to `path` atomically, as UTF-8."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON; NaN and infinity, which JSON does not know, raise ValueError."""
+    """Write `value` as indented JSON; raises ValueError for NaN and infinity, which JSON does not have."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds."""
+    """Read a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def save_safetensors(path: Path, tensors: "Mapping[str, Tensor]", metadata: Mapping[str, Any]) -> None:
-    """Write named tensors and the facts `about` them (anything JSON can hold) to a safetensors file."""
+    """Write named tensors and their metadata (anything that JSON can hold) to a safetensors file."""
     from safetensors.torch import save_file
 
-    metadata = {METADATA_KEY: json.dumps(metadata, sort_keys=True)}
+    contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     with atomic_write(path) as temporary:
         try:
-            save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
-        except SafetensorError as error:  # how safetensors reports a full disk
+            save_file(contiguous, temporary, {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+        except SafetensorError as error:  # raised when the disk is full
             raise UserError(f"{path}: cannot be written ({error})") from None
-        temporary.chmod(0o644)  # safetensors makes files that only their owner can read
+        temporary.chmod(0o644)  # safetensors creates files that only their owner can read
 
 
 def load_safetensors(path: Path) -> "dict[str, Tensor]":
-    """All tensors of a safetensors file, memory-mapped: pages are read when they are first touched."""
-    with _open(path, "pt") as file:
+    """Load all tensors of a safetensors file, memory-mapped: a page is read when it is first accessed.
+
+    Raises UserError if the file is missing or damaged.
+    """
+    with _open_safetensors(path, "pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """The facts written by `save_tensors`, without reading any tensor (and without importing torch)."""
-    with _open(path, "np") as file:
-        text = (file.metadata() or {}).get(METADATA_KEY)
+    """Read the metadata of a safetensors file; reads no tensor and imports no torch.
+
+    Raises UserError if the file is missing, damaged, or was not written by this project.
+    """
+    with _open_safetensors(path, "np") as file:
+        entries = file.metadata() or {}
+    text = entries.get(METADATA_KEY, entries.get(_OLD_METADATA_KEY))
     if text is None:
-        raise UserError(f"{path}: has no description of itself; it was not written by this project")
+        raise UserError(f"{path}: has no metadata of this project; give a file that this project has written")
     metadata: dict[str, Any] = json.loads(text)
     return metadata
 
 
-def _open(path: Path, framework: str) -> Any:
+def _open_safetensors(path: Path, framework: str) -> Any:
     if not path.is_file():
-        raise UserError(f"{path}: no such file; `dvc repro` (or `dvc checkout`) makes it")
+        raise UserError(f"{path}: no such file; `dvc repro` (or `dvc checkout`) creates it")
     try:
         return safe_open(path, framework=framework)
     except SafetensorError as error:
-        raise UserError(f"{path}: not a whole safetensors file ({error}); `dvc checkout` restores it") from None
+        raise UserError(f"{path}: not a complete safetensors file ({error}); `dvc checkout` restores it") from None

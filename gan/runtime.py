@@ -1,4 +1,4 @@
-"""The machine's side of a run: device, threads, processes, precision."""
+"""Machine-dependent configuration: device, CPU threads, processes, precision."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,42 +11,55 @@ if TYPE_CHECKING:
 
 
 class RuntimeConfig(StrictConfig):
-    """What depends on the machine. No stage reruns when it changes: the results differ in rounding.
+    """Configuration of the machine. A change reruns no stage: results differ by rounding only.
 
-    They differ by more than that, and the models' files say so, where `precision` is bfloat16, and where several
-    processes train networks in which pictures of a batch have a part in one another: each sees those of its own part
-    (BatchNorm on CPUs, minibatch discrimination, StyleGAN's noise, mixing and deviations; CycleGAN has no pool then).
+    There are two exceptions, which are recorded in the metadata of a saved model:
+
+    - `precision` bfloat16.
+    - Several processes, for layers that mix the images of a batch: each process sees only its own shard. These are
+      BatchNorm on CPUs, minibatch discrimination, and StyleGAN's noise, style mixing and minibatch standard deviation.
+      CycleGAN's image pool is not used then.
     """
 
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="where to compute; auto: a GPU if there is one"
     )
-    threads: Literal["auto"] | Annotated[int, Field(ge=1)] = Field("auto", description="CPU threads; auto: one a core")
+    threads: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        "auto", description="CPU threads; auto: one per core"
+    )
     processes: int = Field(
-        1, ge=1, le=4096, description="processes of this machine that share each batch, such as one a GPU"
+        1, ge=1, le=4096, description="processes on this machine that split each batch, for example one per GPU"
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="bfloat16: matrix products in mixed precision, where the hardware has it; results differ"
+        "float32", description="bfloat16: mixed precision, where the hardware supports it; changes the results"
     )
     checkpoint_seconds: Float = Field(60, gt=0, description="seconds between two checkpoints of the training")
 
 
 def select_device(name: str = "auto") -> "torch.device":
-    """The device of that name; `auto` takes CUDA, else Apple's GPU, else the CPU."""
+    """Return the device of that name; `auto`: CUDA if available, else Apple's GPU (mps), else the CPU.
+
+    Raises UserError if PyTorch does not have the device on this machine.
+    """
     import torch
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = ["cpu"]
+    if torch.backends.mps.is_available():
+        available.insert(0, "mps")
+    if torch.cuda.is_available():
+        available.insert(0, "cuda")
     if name == "auto":
-        name = next(kind for kind, is_there in there.items() if is_there)
-    if not there[name]:
-        has = ", ".join(kind for kind, is_there in there.items() if is_there)
-        raise UserError(f"device {name} is not available to PyTorch here; this machine has: {has}, or use auto")
+        name = available[0]
+    if name not in available:
+        raise UserError(f"device {name} is not available to PyTorch here; choose from: auto, {', '.join(available)}")
     return torch.device(name)
 
 
-def set_num_threads(threads: int | Literal["auto"], sharers: int = 1) -> None:
-    """Use that many CPU threads; `auto`: PyTorch's choice, one for each core, divided by `sharers` of the machine."""
+def set_num_threads(threads: int | Literal["auto"], num_jobs: int = 1) -> None:
+    """Set the number of CPU threads; `auto`: one per core, divided by the number of jobs that run at the same time."""
     import torch
 
-    if threads != "auto" or sharers > 1:
-        torch.set_num_threads(threads if threads != "auto" else max(1, torch.get_num_threads() // sharers))
+    if threads != "auto":
+        torch.set_num_threads(threads)
+    elif num_jobs > 1:
+        torch.set_num_threads(max(1, torch.get_num_threads() // num_jobs))

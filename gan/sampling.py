@@ -1,4 +1,4 @@
-"""From seeds to noise to pictures, such that picture i of a seed is always the same picture."""
+"""Reproducible latents, labels and images: image i of a seed is always the same."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,52 +10,52 @@ from torch import Tensor, nn
 
 from gan.data.dataset import to_float
 from gan.images import to_uint8
-from gan.networks.factory import answer
 from gan.runtime import select_device
 
-# PyTorch fills a tensor in an order that depends on its size. Blocks of a fixed size keep the first rows
-# the same however many are asked for.
+# The order in which PyTorch fills a tensor depends on its size. With blocks of a fixed size, the first latents of a
+# seed are the same for any number of samples.
 LATENT_BLOCK = 64
 
 
-def sample_latents(count: int, latent_dim: int, seed: int) -> Tensor:
-    """Rows 0 … count − 1 of the normal noise of `seed`, [count, latent_dim]: row i of a seed never changes."""
+def sample_latents(num_samples: int, latent_dim: int, seed: int) -> Tensor:
+    """Sample standard normal latents, [num_samples, latent_dim]; latent i of a seed is the same for any num_samples."""
     generator = torch.Generator().manual_seed(seed)
-    blocks = [torch.randn(LATENT_BLOCK, latent_dim, generator=generator) for _ in range(0, max(count, 1), LATENT_BLOCK)]
-    return torch.cat(blocks)[:count]
+    num_blocks = max(1, -(-num_samples // LATENT_BLOCK))
+    blocks = [torch.randn(LATENT_BLOCK, latent_dim, generator=generator) for _ in range(num_blocks)]
+    return torch.cat(blocks)[:num_samples]
 
 
-def num_classes_of(metadata: Mapping[str, Any]) -> int:
-    """How many classes a saved generator can be asked for, given its facts; 0 if it is not a conditional one."""
+def num_classes(metadata: Mapping[str, Any]) -> int:
+    """Return the number of classes of a saved generator, from its metadata; 0 if it is not conditional."""
     return len(metadata["classes"]) if metadata["model"]["conditional"] else 0
 
 
-def round_robin_labels(count: int, classes: int) -> Tensor | None:
-    """Labels 0, 1, …, after the last class from 0 again, [count]; None if there are no classes."""
-    return torch.arange(count) % classes if classes else None
+def round_robin_labels(num_samples: int, num_classes: int) -> Tensor | None:
+    """Return the labels 0, 1, …, num_classes − 1, 0, 1, …, int64 [num_samples]; None if there are no classes."""
+    return torch.arange(num_samples) % num_classes if num_classes else None
 
 
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """`steps` points on the great arc from `start` to `end`, both included: [D], [D] → [steps, D].
+    """Interpolate spherically from `start` to `end`, both included: [D], [D] → [steps, D].
 
-    Normal noise of many dimensions lies close to a sphere, where straight lines would leave it (White 2016,
-    https://arxiv.org/abs/1609.04468). The length goes evenly from that of `start` to that of `end`.
+    Normal noise in many dimensions lies close to a sphere, which a straight line would leave (White 2016,
+    https://arxiv.org/abs/1609.04468). The norm changes linearly from that of `start` to that of `end`.
     """
-    share = torch.linspace(0, 1, steps, dtype=start.dtype)[:, None]
-    start_length, end_length = start.norm(), end.norm()
-    cosine = torch.dot(start / start_length, end / end_length).clamp(-1, 1)
-    angle = torch.arccos(cosine)
-    if angle.sin() < 1e-6:  # (nearly) the same direction, or opposite ones, between which no arc is shortest
-        return torch.lerp(start[None], end[None], share)
-    directions = (
-        torch.sin((1 - share) * angle) * (start / start_length) + torch.sin(share * angle) * (end / end_length)
-    ) / angle.sin()
-    return torch.as_tensor(directions * torch.lerp(start_length, end_length, share))
+    t = torch.linspace(0, 1, steps, dtype=start.dtype)[:, None]
+    start_norm = start.norm()
+    end_norm = end.norm()
+    start_direction = start / start_norm
+    end_direction = end / end_norm
+    angle = torch.arccos(torch.dot(start_direction, end_direction).clamp(-1, 1))
+    if angle.sin() < 1e-6:  # parallel or opposite directions: there is no unique shortest arc
+        return torch.lerp(start[None], end[None], t)
+    directions = torch.sin((1 - t) * angle) * start_direction + torch.sin(t * angle) * end_direction
+    return torch.as_tensor(directions / angle.sin() * torch.lerp(start_norm, end_norm, t))
 
 
-def translate_images(translator: nn.Module, images: Tensor, device: str = "auto") -> Tensor:
-    """Translations of pictures, both uint8 [N, C, H, W]."""
-    return torch.from_numpy(generate_images(translator, to_float(images), device=device))
+def translate_images(generator: nn.Module, images: Tensor, device: str = "auto") -> Tensor:
+    """Translate images with one generator of a CycleGAN; both uint8 [N, C, H, W], the result on the CPU."""
+    return torch.from_numpy(generate_images(generator, to_float(images), device=device))
 
 
 @torch.inference_mode()
@@ -67,11 +67,15 @@ def generate_images(
     batch_size: int = 256,
     device: str = "auto",
 ) -> NDArray[np.uint8]:
-    """Pictures that a generator makes of latents [N, latent_dim], and of labels [N] if it is a conditional one, as
-    uint8 [N, C, H, W]."""
-    where = select_device(device)
-    network, pictures = network.to(where).eval(), []
-    for i in range(0, len(latents), batch_size):
-        some = None if labels is None else labels[i : i + batch_size].to(where)
-        pictures.append(to_uint8(answer(network, latents[i : i + batch_size].to(where), some)))
-    return np.concatenate(pictures)
+    """Generate images in batches, uint8 [N, C, H, W], in eval mode.
+
+    latents: [N, latent_dim]. labels: [N], needed by a conditional generator. The network stays on `device`.
+    """
+    torch_device = select_device(device)
+    network = network.to(torch_device).eval()
+    batches = []
+    for start in range(0, len(latents), batch_size):
+        batch = slice(start, start + batch_size)
+        batch_labels = None if labels is None else labels[batch].to(torch_device)
+        batches.append(to_uint8(network(latents[batch].to(torch_device), batch_labels)))
+    return np.concatenate(batches)

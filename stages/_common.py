@@ -1,75 +1,94 @@
-"""What every stage needs: its section of params.yaml, and how it runs as a process."""
+"""What all stages share: parameters from params.yaml, error handling, timing and the number of concurrent jobs."""
 
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import yaml
 
 from gan.config import StrictConfig, UserError
 from gan.io import write_json
 
-PARAMS = Path("params.yaml")
 ConfigT = TypeVar("ConfigT", bound=StrictConfig)
 
-# DVC sets DVC_ROOT to the repository, also for stages that run in its temporary copies of it:
-# the place for what outlives a run, and what the user's relative paths start from.
+PARAMS = Path("params.yaml")
+TIMINGS = Path("reports/timings")
+
+# DVC sets DVC_ROOT to the repository, also for stages that run in a temporary copy of it. Relative paths of the user
+# start here, and files that outlive a run (checkpoints, downloads) are kept here.
 PROJECT_ROOT = Path(os.environ.get("DVC_ROOT", Path.cwd()))
 
 
-def run_stage(stage: Callable[[], None]) -> NoReturn:
-    """Run a stage as a process: errors of the user's become one line and status 1, Ctrl-C becomes status 130."""
-    name, start = Path(sys.argv[0]).stem, time.perf_counter()
+def run_stage(main: Callable[[], None]) -> NoReturn:
+    """Run a stage as a process and write its duration to reports/timings/.
+
+    A UserError or OSError is printed as one line, with exit status 1. Ctrl-C exits with status 130, so that DVC does
+    not record the stage as complete. Of several processes, only the one of rank 0 prints.
+    """
+    name = Path(sys.argv[0]).stem
+    is_main_process = os.environ.get("RANK", "0") == "0"
+    start_time = time.perf_counter()
     try:
-        stage()
+        main()
     except (UserError, OSError) as error:  # OSError: no permission, a full disk, …
         sys.exit(f"{name}: {error}")
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
-        sys.exit(130)  # a stage that exits with 0 would be recorded as complete
+        sys.exit(130)
     except RuntimeError:
-        if os.environ.get("RANK", "0") == "0":
+        if is_main_process:
             raise
-        sys.exit(1)  # one of several processes, whose first has ended and said why
-    if os.environ.get("RANK", "0") != "0":  # one of several processes, of which the first speaks for all
-        sys.exit(0)
-    seconds = time.perf_counter() - start
-    # Seconds differ from run to run, so they must not be among the files that DVC compares.
-    write_json(Path(f"reports/timings/{name}.json"), {"seconds": round(seconds, 2)})
-    print(f"{name}: {seconds:.1f} s", flush=True)
+        sys.exit(1)  # the main process has exited, and printed why
+    if is_main_process:
+        seconds = time.perf_counter() - start_time
+        # DVC does not track this folder: seconds differ from run to run, and would make dependent stages run again.
+        write_json(TIMINGS / f"{name}.json", {"seconds": round(seconds, 2)})
+        print(f"{name}: {seconds:.1f} s", flush=True)
     sys.exit(0)
 
 
-def load_section(name: str, config: type[ConfigT]) -> ConfigT:
-    """Section `name` of params.yaml as an instance of `settings`; raises UserError where it does not fit."""
+def read_params() -> dict[str, Any]:
+    """Read params.yaml. Raises UserError if it is missing or is not YAML."""
     try:
-        values = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+        params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise UserError(f"{PARAMS}: cannot be read: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict) or name not in values:
+    return params if isinstance(params, dict) else {}
+
+
+def parse_section(params: Mapping[str, Any], name: str, config: type[ConfigT]) -> ConfigT:
+    """Parse a section of params.yaml. Raises UserError if it is missing or has a value that is not allowed."""
+    if name not in params:
         raise UserError(f"{PARAMS}: has no section `{name}`")
     try:
-        return config.parse(name, values[name])
+        return config.parse(name, params[name])
     except UserError as error:
         raise UserError(f"{PARAMS}: {error}") from None
 
 
+def load_section(name: str, config: type[ConfigT]) -> ConfigT:
+    """Read and parse a section of params.yaml; raises UserError as `read_params` and `parse_section` do."""
+    return parse_section(read_params(), name, config)
+
+
 def num_concurrent_jobs() -> int:
-    """Processes of this training on this machine, or jobs that `dvc queue start --jobs N` runs side by side."""
+    """Number of trainings on this machine that share its cores.
+
+    They are the local processes of this training, or else the jobs that `dvc queue start --jobs N` runs side by side.
+    """
     import psutil
 
     if "LOCAL_WORLD_SIZE" in os.environ:
         return int(os.environ["LOCAL_WORLD_SIZE"])
     if "DVC_EXP_NAME" not in os.environ:
         return 1
-    # Each job has a worker of its own, also while it waits for the next experiment.
-    processes = (process.info for process in psutil.process_iter(["cmdline", "cwd"]))
-    workers = [
-        p for p in processes if "queue-worker" in (p["cmdline"] or []) and p["cwd"] == str(PROJECT_ROOT.resolve())
-    ]
-    if len(workers) > 1:
-        print(f"train: shares the machine's cores with the other {len(workers) - 1} jobs of the queue", flush=True)
-    return max(1, len(workers))
+    # Each job has a worker process, also while that waits for the next experiment.
+    root = str(PROJECT_ROOT.resolve())
+    processes = [process.info for process in psutil.process_iter(["cmdline", "cwd"])]
+    num_workers = sum("queue-worker" in (info["cmdline"] or []) and info["cwd"] == root for info in processes)
+    if num_workers > 1:
+        print(f"train: shares the CPU cores with {num_workers - 1} other jobs of the queue", flush=True)
+    return max(1, num_workers)

@@ -1,4 +1,4 @@
-"""Decode, resize and split the pictures into data/prepared.safetensors, and show some of them."""
+"""Decode, resize and split the images into data/prepared.safetensors, and save a grid of some of them."""
 
 import sys
 from pathlib import Path
@@ -12,35 +12,42 @@ from gan.images import make_grid, save_png
 from gan.io import recreate_dir
 from stages._common import load_section, run_stage
 
-OUT, TARGET = Path("data/prepared.safetensors"), Path("data/target")
-SHOWN = 100
+RAW = Path("data/raw")
+OUT = Path("data/prepared.safetensors")
+TARGET = Path("data/target")
+NUM_GRID_IMAGES = 100
 
 
 def main() -> None:
-    config, raw = load_section("prepare", PrepareConfig), Path("data/raw")
-    prepared = prepare_one(decode(raw, Path("data/images")), config, OUT)
-    shown = evenly_spaced(prepared.train.images, min(SHOWN, len(prepared.train.images)))
-    save_png(make_grid(shown.numpy(), columns=10, scale=2), Path("reports/reals.png"))
-    recreate_dir(TARGET, "The pictures of data.target, if there is one.")
-    if (raw / "target").exists():  # translations keep the shape of a picture
-        target = decode(raw / "target", Path("data/target_images"))
-        if prepared.shape[0] == 1 and target.stacked > 1:
+    config = load_section("prepare", PrepareConfig)
+    dataset = prepare_dataset(decode(RAW, Path("data/images")), config, OUT)
+    images = dataset.train.images
+    grid_images = evenly_spaced(images, min(NUM_GRID_IMAGES, len(images)))
+    save_png(make_grid(grid_images.numpy(), columns=10, scale=2), Path("reports/reals.png"))
+
+    recreate_dir(TARGET, "The prepared images of data.target, if it is set.")
+    if (RAW / "target").exists():
+        raw_target = decode(RAW / "target", Path("data/target_images"))
+        channels = dataset.shape[0]  # a translator keeps the shape of an image
+        if raw_target.num_stacked > channels:
             raise UserError("data.target: stacks of digits have three channels; set prepare.channels to 3")
-        alike = config.model_copy(update={"channels": prepared.shape[0]})
-        prepare_one(target, alike, TARGET / OUT.name, config.target_border)
+        target_config = config.model_copy(update={"channels": channels})
+        prepare_dataset(raw_target, target_config, TARGET / OUT.name, config.target_border)
 
 
-def prepare_one(decoded: RawDataset, config: PrepareConfig, out: Path, border: float = 0) -> ImageDataset:
-    for line in prepare(decoded, config, out, border):
-        print(f"prepare: left out, cannot be read: {line}", file=sys.stderr)
-    prepared = ImageDataset.load(out)
-    metadata = prepared.metadata
-    left_out = f", {len(metadata['unreadable'])} left out" if metadata["unreadable"] else ""
+def prepare_dataset(raw_dataset: RawDataset, config: PrepareConfig, out: Path, padding: float = 0) -> ImageDataset:
+    """Write the prepared file and print a summary."""
+    for line in prepare(raw_dataset, config, out, padding):
+        print(f"prepare: image skipped, cannot be read: {line}", file=sys.stderr)
+    dataset = ImageDataset.load(out)
+    title = dataset.metadata["dataset"]["title"]
+    counts = dataset.metadata["counts"]
+    num_skipped = len(dataset.metadata["unreadable"])
     print(
-        f"prepare: {metadata['dataset']['title']}: {metadata['counts']['train']:,} training and {metadata['counts']['test']:,} "
-        f"test pictures of {'×'.join(map(str, metadata['shape']))}{left_out}"
+        f"prepare: {title}: {counts['train']:,} training and {counts['test']:,} test images of "
+        f"{'×'.join(map(str, dataset.shape))}{f', {num_skipped} skipped' if num_skipped else ''}"
     )
-    return prepared
+    return dataset
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Put everything onto one page, reports/index.html."""
+"""Write the report, reports/index.html, and the model card, models/README.md."""
 
 import platform
 from importlib.metadata import version
@@ -20,11 +20,17 @@ from gan.training.config import TrainConfig
 from gan.training.hparams import resolve_hparams
 from stages._common import load_section, run_stage
 
-REPORTS, OUT, CARD = Path("reports"), Path("reports/index.html"), Path("models/README.md")
+DATA = Path("data/prepared.safetensors")
+REPORTS = Path("reports")
 TIMINGS = REPORTS / "timings"
+GIF = REPORTS / "training.gif"
+REPORT = REPORTS / "index.html"
+MODEL_CARD = Path("models/README.md")
+IMAGES = ("samples", "grid", "interpolation", "reals", "neighbors")
 STAGES = ("download", "prepare", "classifier", "train", "sample", "evaluate", "animate")
+PACKAGES = ("torch", "dvc", "safetensors")
 
-
+# Sections of params.yaml and the class that checks each.
 CONFIG_SECTIONS: dict[str, type[StrictConfig]] = {
     "data": DataConfig,
     "prepare": PrepareConfig,
@@ -40,45 +46,45 @@ CONFIG_SECTIONS: dict[str, type[StrictConfig]] = {
 
 
 def result_parameters() -> dict[str, list[Parameter]]:
-    """The parameters in params.yaml by section, but the machine's own, which change no result."""
-    return {
-        name: parameter_rows(name, load_section(name, kind))
-        for name, kind in CONFIG_SECTIONS.items()
-        if name != "runtime"
-    }
+    """Parameters in params.yaml by section, without `runtime`, which changes no result."""
+    sections = {name: config for name, config in CONFIG_SECTIONS.items() if name != "runtime"}
+    return {name: parameter_rows(name, load_section(name, config)) for name, config in sections.items()}
 
 
-def main() -> None:
-    pictures = {name: REPORTS / f"{name}.png" for name in ("samples", "grid", "interpolation", "reals", "neighbours")}
+def collect_data() -> ReportData:
+    """Read what the other stages have written."""
+    metadata = read_metadata(DATA)
     evaluation = read_json(REPORTS / "evaluation_details.json")
-    metadata, model = read_metadata(Path("data/prepared.safetensors")), load_section("model", ModelConfig)
-    recipe = resolve_hparams(model, load_section("train", TrainConfig), max(metadata["shape"][1:]))
-    page = ReportData(
+    model = load_section("model", ModelConfig)
+    hparams = resolve_hparams(model, load_section("train", TrainConfig), max(metadata["shape"][1:]))
+    images = {name: REPORTS / f"{name}.png" for name in IMAGES}
+    return ReportData(
         title=load_section("report", ReportConfig).title,
         metadata=metadata,
         metrics=read_json(REPORTS / "metrics.json"),
         parameters=result_parameters(),
-        pictures={**pictures, "gif": REPORTS / "training.gif"},
-        film=load_frames(REPORTS, load_section("animate", AnimateConfig).max_frames),
-        curves=report_curves(REPORTS, evaluation, recipe.probabilities),
+        images={**images, "gif": GIF},
+        extra_images={path.stem: path for path in sorted((REPORTS / "extras").glob("*.png"))},
+        frames=load_frames(REPORTS, load_section("animate", AnimateConfig).max_frames),
+        curves=report_curves(REPORTS, evaluation, hparams.outputs_probabilities),
         evaluation=evaluation,
-        meanings=METRIC_INFO,
+        metric_info=METRIC_INFO,
         model=model,
-        recipe=recipe,
-        extras={path.stem: path for path in sorted((REPORTS / "extras").glob("*.png"))},
+        hparams=hparams,
         networks=(REPORTS / "networks.txt").read_text(encoding="utf-8"),
-        seconds=stage_durations(TIMINGS, STAGES),
-        rate=training_speed(TIMINGS),
-        versions={"Python": platform.python_version()} | {p: version(p) for p in ("torch", "dvc", "safetensors")},
+        stage_seconds=stage_durations(TIMINGS, STAGES),
+        iterations_per_second=training_speed(TIMINGS),
+        versions={"Python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     )
-    write_report(page, OUT)
-    write_model_card(page, CARD)
-    places = {
-        OUT: "everything on one page",
-        page.pictures["gif"]: "the training as a film",
-        CARD: "how to use the model",
-    }
-    print(format_summary("report", evaluation["verdict"], page.seconds, page.rate, places))
+
+
+def main() -> None:
+    data = collect_data()
+    write_report(data, REPORT)
+    write_model_card(data, MODEL_CARD)
+    outputs = {REPORT: "the report", GIF: "animation of the training", MODEL_CARD: "model card: how to use the model"}
+    findings = data.evaluation["findings"]
+    print(format_summary("report", findings, data.stage_seconds, data.iterations_per_second, outputs))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draw with the trained generator: ten pictures, a large grid, and ways from one picture to another."""
+"""Generate sample images: ten images, a large grid, interpolations."""
 
 from pathlib import Path
 
@@ -13,29 +13,34 @@ from gan.plots.samples import sample_plots, stylegan_plots, translation_plots
 from gan.runtime import RuntimeConfig, set_num_threads
 from stages._common import load_section, run_stage
 
-MODELS = {"ema": "models/generator.safetensors", "raw": "models/generator_raw.safetensors"}
+MODELS = {"ema": Path("models/generator.safetensors"), "raw": Path("models/generator_raw.safetensors")}
+SOURCE = Path("data/prepared.safetensors")
+TARGET = Path("data/target/prepared.safetensors")
+REPORTS = Path("reports")
 EXTRAS = Path("reports/extras")
-DATA, TARGET = Path("data/prepared.safetensors"), Path("data/target/prepared.safetensors")
 
 
 def main() -> None:
-    config, runtime = load_section("sample", SampleConfig), load_section("runtime", RuntimeConfig)
+    config = load_section("sample", SampleConfig)
+    runtime = load_section("runtime", RuntimeConfig)
     set_num_threads(runtime.threads)
-    network, metadata = load_network(Path(MODELS[config.weights]), "generator")
-    recreate_dir(EXTRAS, "Figures that only some systems can show.")
+    network, metadata = load_network(MODELS[config.weights], "generator")
+    recreate_dir(EXTRAS, "Images that only some architectures have.")
     extras = {}
     if isinstance(network, CycleGenerators):
-        source, target = (ImageDataset.load(path).test.images for path in (DATA, TARGET))
-        figures = translation_plots(network, source, target, config, runtime.device)
-        extras["back"] = figures.pop("back")
+        source = ImageDataset.load(SOURCE).test.images
+        target = ImageDataset.load(TARGET).test.images
+        plots = translation_plots(network, source, target, config, runtime.device)
+        extras["reverse"] = plots.pop("reverse")
     else:
-        figures = sample_plots(network, metadata, config, runtime.device)
+        plots = sample_plots(network, metadata, config, runtime.device)
     if isinstance(network, stylegan.Generator):
         extras = stylegan_plots(network, metadata, config.seed)
-    for folder, images in ((EXTRAS.parent, figures), (EXTRAS, extras)):
-        for name, image in images.items():
-            save_png(image, folder / f"{name}.png")
-    print(f"sample: reports/samples.png, grid.png and interpolation.png, from the {config.weights} weights")
+    for name, image in plots.items():
+        save_png(image, REPORTS / f"{name}.png")
+    for name, image in extras.items():
+        save_png(image, EXTRAS / f"{name}.png")
+    print(f"sample: wrote reports/samples.png, grid.png and interpolation.png with the {config.weights} weights")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Train the two networks on data/prepared.safetensors; goes on where an interrupted run of the same settings was."""
+"""Train the networks on data/prepared.safetensors, resuming an interrupted run of the same settings."""
 
 import os
 from contextlib import nullcontext
@@ -18,46 +18,66 @@ from gan.training.loop import train
 from gan.training.snapshots import SnapshotWriter
 from stages._common import PROJECT_ROOT, load_section, num_concurrent_jobs, run_stage
 
-MODELS, REPORTS = Path("models"), Path("reports")
-DATA, TARGET = Path("data/prepared.safetensors"), Path("data/target/prepared.safetensors")
+DATA = Path("data/prepared.safetensors")
+TARGET_DATA = Path("data/target/prepared.safetensors")
+MODELS = Path("models")
+REPORTS = Path("reports")
 
 
 def main() -> None:
-    sections = (
-        load_section("model", ModelConfig),
-        load_section("train", TrainConfig),
-        load_section("runtime", RuntimeConfig),
-    )
-    if (runtime := sections[-1]).processes > 1 and not DistributedContext.is_started():
+    model = load_section("model", ModelConfig)
+    config = load_section("train", TrainConfig)
+    runtime = load_section("runtime", RuntimeConfig)
+    if runtime.processes > 1 and not DistributedContext.is_launched():
         launch("stages.train", runtime.processes)
-    team = DistributedContext.join(select_device(runtime.device))
-    with (
-        exclusive_lock(Path(".checkpoints/here"), "training in this folder") if team.leads else nullcontext()
-    ):  # or files mix
-        train_and_save(*sections, team)
-    team.leave()
+    context = DistributedContext.init(select_device(runtime.device))
+    # Two trainings in one folder would mix their files.
+    folder_lock = exclusive_lock(Path(".checkpoints/here"), "training in this folder")
+    with folder_lock if context.is_main_process else nullcontext():
+        train_and_save(model, config, runtime, context)
+    context.shutdown()
 
 
-def train_and_save(model: ModelConfig, config: TrainConfig, runtime: RuntimeConfig, team: DistributedContext) -> None:
+def train_and_save(
+    model: ModelConfig, config: TrainConfig, runtime: RuntimeConfig, context: DistributedContext
+) -> None:
+    """Train, and write models and logs from the main process."""
     set_num_threads(runtime.threads, num_concurrent_jobs())
-    device, prepared = select_device(runtime.device), ImageDataset.load(DATA)
-    data = prepared, ImageDataset.load(TARGET) if model.architecture == "cyclegan" and TARGET.exists() else None
-    game, batches = build_trainer(model, config, data, device, team=team, precision=runtime.precision)
-    facts = {**prepared.metadata, "device": device.type, "processes": team.size, "precision": runtime.precision}
-    identity = {**facts, "model": model.model_dump(), "train": config.identity()}
-    files = [DATA, *([TARGET] if data[1] else []), *imported_sources(Path.cwd())]
-    folder, facts["recipe"] = PROJECT_ROOT / ".checkpoints" / fingerprint(identity, files), game.recipe._asdict()
-    queued = "DVC_EXP_NAME" in os.environ  # jobs of a sweep may share a run, such as one of fewer epochs: take turns
-    with exclusive_lock(folder, "training this very run", wait=queued) if team.leads else nullcontext():
-        film = FrameWriter(REPORTS / "frames", folder / "frames", config.frame_every)
-        snapshots = SnapshotWriter(MODELS / "snapshots", folder / "snapshots", game.model, config, facts)
-        checkpoints = CheckpointManager(folder, runtime.checkpoint_seconds)
-        result = train(game, batches, config, checkpoints, film, snapshots=snapshots, team=team)
-    if team.leads:
-        write_text(REPORTS / "networks.txt", game.description())
-        result.history.save(REPORTS / "history.tsv", REPORTS / "metrics.json", config.epochs)
-        save_networks(MODELS, game.networks(), game.model, {**facts, "train": config.facts()})
-        result.report(REPORTS / "timings/rate.json")
+    device = select_device(runtime.device)
+    data_files = [DATA]
+    dataset = ImageDataset.load(DATA)
+    target_dataset = None
+    if model.architecture == "cyclegan" and TARGET_DATA.exists():
+        data_files.append(TARGET_DATA)
+        target_dataset = ImageDataset.load(TARGET_DATA)
+    trainer, loader = build_trainer(
+        model, config, dataset, target_dataset, device, context=context, precision=runtime.precision
+    )
+
+    metadata = {
+        **dataset.metadata,
+        "device": device.type,
+        "processes": context.world_size,
+        "precision": runtime.precision,
+    }
+    run_key = {**metadata, "model": model.model_dump(), "train": config.resume_key()}
+    run_id = fingerprint(run_key, [*data_files, *imported_sources(Path.cwd())])
+    run_dir = PROJECT_ROOT / ".checkpoints" / run_id
+    metadata["hparams"] = trainer.hparams._asdict()
+
+    # Jobs of a queue may share a run, such as one with fewer epochs: they take turns.
+    is_queued = "DVC_EXP_NAME" in os.environ
+    run_lock = exclusive_lock(run_dir, "training this very run", wait=is_queued)
+    with run_lock if context.is_main_process else nullcontext():
+        frames = FrameWriter(REPORTS / "frames", run_dir / "frames", config.frame_every)
+        snapshots = SnapshotWriter(MODELS / "snapshots", run_dir / "snapshots", trainer.model_config, config, metadata)
+        checkpoints = CheckpointManager(run_dir, runtime.checkpoint_seconds)
+        result = train(trainer, loader, config, checkpoints, frames, snapshots=snapshots, context=context)
+    if context.is_main_process:
+        write_text(REPORTS / "networks.txt", trainer.summary())
+        result.log.save(REPORTS / "history.tsv", REPORTS / "metrics.json", config.epochs)
+        save_networks(MODELS, trainer.networks(), trainer.model_config, {**metadata, "train": config.to_metadata()})
+        result.write_speed(REPORTS / "timings/rate.json")
 
 
 if __name__ == "__main__":

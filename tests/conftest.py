@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import settings
 
 # Two test processes on two cores: PyTorch is to use one thread in each (before anything imports it).
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -168,7 +169,7 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> None:
 
 
 @contextmanager
-def doubles() -> Iterator[None]:
+def float64_default() -> Iterator[None]:
     """Networks, noise and products in double precision."""
     import torch
 

@@ -1,75 +1,159 @@
-"""README.md keeps to the code."""
+"""README.md, README.zh-CN.md and docs/ agree with the code."""
 
+import ast
+import importlib
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 
-from benchmarks.trained import SETTINGS
-from gan.training.config import TrainConfig
 from stages.report import CONFIG_SECTIONS
 from tests.conftest import ROOT
 from tools.parameters import parameter_table
+from tools.presets import PRESETS, load_preset
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-COMMANDS = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
+DOCUMENTS = ["README.md", "README.zh-CN.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
+README = TEXTS["README.md"]
+CHINESE = TEXTS["README.zh-CN.md"]
 
-
-def test_the_table_of_parameters_is_that_of_the_code() -> None:
-    assert parameter_table() in README
-
-
-def test_parameters_named_anywhere_exist() -> None:
-    names = set(re.findall(r"`-S ([a-z]+\.[a-z_]+)=", README)) | set(re.findall(r"-S '?([a-z]+\.[a-z_]+)=", README))
-    names |= set(
-        re.findall(
-            r"`((?:data|prepare|model|train|sample|classifier|evaluate|animate|report|runtime)\.[a-z_]+)`", README
-        )
-    )
-    assert len(names) > 20
-    for name in names:
-        section, key = name.split(".")
-        assert key in CONFIG_SECTIONS[section].model_fields, name
+every_document = pytest.mark.parametrize("name", DOCUMENTS)
 
 
-def test_the_chinese_one_has_the_same_commands_code_pictures_and_parameters() -> None:
-    other = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
-    for kind in ("sh", "python"):
-        blocks = [re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for text in (README, other)]
-        assert blocks[0] == blocks[1], kind
-    assert re.findall(r"\]\((reports/[^)]+)\)", README)[:2] == re.findall(r"\]\((reports/[^)]+)\)", other)
-    tables = [
-        re.findall(r"^\| (`[a-z]+\.[a-z_0-9]+` \| `.+?` \| .+?) \| .* \|$", text, re.MULTILINE)
-        for text in (README, other)
-    ]
-    assert len(tables[0]) > 60 and tables[0] == tables[1]
-    switches = [re.findall(r"^\| [^|]+ \| (`(?:train|model)\..*?`) \|", text, re.MULTILINE) for text in (README, other)]
-    assert len(switches[0]) == 13 and switches[0] == switches[1]
+def code_blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def test_make_targets_modules_and_pictures_exist() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    for module in re.findall(r"python -m ([a-z_.]+)", README):
-        assert (ROOT / (module.replace(".", "/") + ".py")).is_file(), module
-    for picture in re.findall(r"\]\((reports/[^)]+)\)", README):
-        assert (ROOT / picture).is_file(), picture
+def without_comments(blocks: list[str]) -> list[str]:
+    lines = [re.sub(r"(^|\s+)# .*", "", line).rstrip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
 
 
-def test_the_graph_has_every_stage() -> None:
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    graph = README.split("```mermaid")[1].split("```")[0]
-    assert all(stage in graph for stage in stages)
+def commands(text: str) -> list[str]:
+    """Shell lines, and what stands in backticks in a line of text."""
+    return without_comments(code_blocks(text, "sh")) + re.findall(r"`([^`\n]+)`", re.sub(r"(?s)```.*?```", "", text))
+
+
+def heading_anchors(text: str) -> set[str]:
+    """Anchors of the headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"(?s)```.*?```", "", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def first_column(text: str, header: str) -> list[str]:
+    """Names in backticks in the first column of the table with this header cell."""
+    table = re.split(rf"^\| {re.escape(header)} \|.*\n\|[-|]+\n", text, flags=re.MULTILINE)[1].split("\n\n")[0]
+    return [name for row in table.splitlines() for name in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+
+
+def test_readme_is_read_in_five_minutes() -> None:
+    assert len(README.splitlines()) <= 220
+
+
+def test_chinese_readme_has_the_same_commands_code_images_and_tables() -> None:
+    for language in ("sh", "python"):
+        english, chinese = (without_comments(code_blocks(text, language)) for text in (README, CHINESE))
+        assert english == chinese, language
+    english, chinese = (re.findall(r"!\[[^]]*\]\(([^)]+)\)", text) for text in (README, CHINESE))
+    assert english == chinese
+    for headers in (("Preset", "预设"), ("`data.dataset`", "`data.dataset`"), ("Metric", "指标")):
+        english, chinese = (first_column(text, header) for text, header in zip((README, CHINESE), headers, strict=True))
+        assert english == chinese, headers
 
 
 @pytest.mark.parametrize("command", ["make run", "make test", "dvc repro", "dvc params diff"])
-def test_the_everyday_commands_are_there(command: str) -> None:
-    assert command in COMMANDS
+def test_readme_has_the_everyday_commands(command: str) -> None:
+    assert command in without_comments(code_blocks(README, "sh"))
 
 
-def test_make_better_takes_the_settings_that_the_benchmarks_measure() -> None:
-    recipe = (ROOT / "Makefile").read_text().split("\nbetter:")[1].split("\n\n")[0]
-    found = {key: yaml.safe_load(value) for key, value in re.findall(r"-S '?train\.([a-z0-9_]+)=([^' \n]+)", recipe)}
-    assert TrainConfig.parse("train", found) == SETTINGS["better"].model_copy(update={"epochs": 20})
+def test_every_preset_has_a_row() -> None:
+    assert first_column(README, "Preset") == list(PRESETS)
+
+
+def test_preset_rows_name_parameters_of_the_preset() -> None:
+    for preset, cell in re.findall(r"^\| `([a-z0-9-]+)` \| (.+?) \|", README, re.MULTILINE):
+        if preset not in PRESETS:
+            continue
+        parameters = load_preset(preset)
+        for section, key, value in re.findall(r"`([a-z]+)\.([a-z0-9_]+)=([^`]+)`", cell):
+            assert parameters[section][key] == yaml.safe_load(value), (preset, section, key)
+
+
+@pytest.mark.parametrize("name", ["docs/README.md"])
+def test_the_graph_has_every_stage(name: str) -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    graph = TEXTS[name].split("```mermaid")[1].split("```")[0]
+    assert all(stage in graph for stage in stages)
+    assert set(first_column(TEXTS[name], "Stage")) == set(stages)
+
+
+def test_the_table_of_parameters_is_that_of_the_code() -> None:
+    assert parameter_table() in TEXTS["docs/parameters.md"]
+
+
+def test_the_index_lists_every_page() -> None:
+    pages = {Path(name).name for name in DOCUMENTS if name.startswith("docs/")} - {"README.md"}
+    assert set(re.findall(r"^\| \[([a-z]+\.md)\]", TEXTS["docs/README.md"], re.MULTILINE)) == pages
+
+
+@every_document
+def test_relative_links_resolve(name: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", TEXTS[name]):
+        if target.startswith("http"):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (ROOT / name).parent / path if path else ROOT / name
+        assert file.is_file(), target
+        if anchor:
+            assert anchor in heading_anchors(file.read_text(encoding="utf-8")), target
+
+
+@every_document
+def test_named_parameters_exist(name: str) -> None:
+    sections = "|".join(CONFIG_SECTIONS)
+    for section, key in re.findall(rf"(?:`|-S '?)({sections})\.([a-z0-9_]+)(?=[`= ])", TEXTS[name]):
+        assert key in CONFIG_SECTIONS[section].model_fields, f"{section}.{key}"
+
+
+@every_document
+def test_named_presets_exist(name: str) -> None:
+    for preset in re.findall(r"tools\.preset ([a-z0-9][a-z0-9-]*)", TEXTS[name]):
+        assert preset in PRESETS, preset
+
+
+@every_document
+def test_make_targets_exist(name: str) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for command in commands(TEXTS[name]):
+        for target in re.findall(r"^make ([a-z-]+)", command):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@every_document
+def test_modules_and_their_options_exist(name: str) -> None:
+    for module, arguments in re.findall(r"python -m ([a-z_.]+)([^`\n#]*)", TEXTS[name]):
+        file = ROOT / (module.removesuffix(".").replace(".", "/") + ".py")
+        assert file.is_file(), module
+        # An option may be added by a helper beside the module.
+        sources = "".join(path.read_text(encoding="utf-8") for path in {file, *file.parent.glob("*.py")})
+        for option in re.findall(r"(?<=\s)(--[a-z-]+|-S)\b", arguments):
+            assert f'"{option}"' in sources, f"{module} {option}"
+
+
+@every_document
+def test_named_paths_exist(name: str) -> None:
+    generated = (ROOT / "dvc.yaml").read_text() + (ROOT / ".gitignore").read_text()
+    for path in re.findall(r"`((?:gan|stages|tools|benchmarks|tests|docs|presets)/[^`\s*]*)`", TEXTS[name]):
+        assert (ROOT / path).exists(), path
+    for path in re.findall(r"`((?:data|models|reports)/[^`\s*]*)`", TEXTS[name]):
+        assert (ROOT / path).exists() or path.rstrip("/") in generated, path
+
+
+@every_document
+def test_imports_in_the_code_work(name: str) -> None:
+    for block in code_blocks(TEXTS[name], "python"):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("gan"):
+                module = importlib.import_module(str(node.module))
+                assert all(hasattr(module, alias.name) for alias in node.names), ast.unparse(node)

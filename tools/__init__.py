@@ -1,1 +1,1 @@
-"""What is no stage: compare experiments, write presets, repair what a killed dvc leaves."""
+"""Commands that are not stages: write presets, compare experiments, repair DVC's state, print the parameters."""

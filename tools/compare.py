@@ -1,11 +1,11 @@
-"""Compare experiments: reports/comparison.html (films, figures, parameters), .md and .png.
+"""Compare experiments: write reports/comparison.html (animations, metrics, parameters), comparison.md and .png.
 
-    python -m tools.compare                        # trains the systems of tools/presets.py in DVC's queue
-    python -m tools.compare --systems tutorial dcgan -S train.epochs=100
-    python -m tools.compare --experiments NAME …   # any that `dvc exp show` lists
+    python -m tools.compare                        # train presets of all systems in DVC's queue, then compare them
+    python -m tools.compare --presets tutorial dcgan -S train.epochs=100
+    python -m tools.compare --experiments NAME …   # train nothing; `dvc exp show` lists the names
 
-Every system is an experiment `compare-NAME` of the present commit: `dvc exp show` lists them, `dvc exp apply` takes
-one.
+Each preset becomes an experiment `compare-NAME` of the current commit. `dvc exp show` lists it; `dvc exp apply` puts
+its results into the project.
 """
 
 import argparse
@@ -14,9 +14,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 from PIL import Image
@@ -25,147 +23,162 @@ from gan.images import save_png
 from gan.io import write_text
 from gan.plots.comparison import COLUMNS, ExperimentResult, comparison_figure, write_comparison
 from tools.dvc_state import git
-from tools.presets import SYSTEMS, switches
+from tools.presets import ORDER, PRESETS, dvc_set_args, flatten, load_preset
 
 OUT = Path("reports/comparison.md")
-POLL = 5.0  # seconds
-PATIENCE, RESTARTS = 4, 3  # looks without any worker before another is started; how often, while nothing ends
+DEFAULT_PRESETS = [name for name in ORDER if name not in ("better", "cyclegan-digits")]  # these need other datasets
+POLL_SECONDS = 5.0
+MAX_IDLE_POLLS = 4  # polls without a worker before workers are started again
+MAX_RESTARTS = 3  # without an experiment that ends in between
 
 
-def dvc(*arguments: str) -> str:
-    """What a dvc command prints. Exits if it fails."""
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"compare: dvc {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
-    return done.stdout
+def dvc(*args: str) -> str:
+    """Output of a dvc command. Exits if the command fails."""
+    command = [sys.executable, "-m", "dvc", *args]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        sys.exit(f"compare: dvc {' '.join(args)}: {(result.stderr or result.stdout).strip()}")
+    return result.stdout
 
 
-def ref_of(name: str) -> str:
-    """The git ref of an experiment: of the present commit if there is one, else the newest; or an empty text."""
+def experiment_ref(name: str) -> str:
+    """Git ref of an experiment: that of the current commit, else the newest of this name, else an empty string."""
     refs = git("for-each-ref", "--sort=-committerdate", "--format=%(refname)", "refs/exps").split()
-    named = [ref for ref in refs if ref.split("/")[-1] == name and len(ref.split("/")) == 5]
-    return next(filter(_is_here, named), named[0] if named else "")
+    matches = [ref for ref in refs if ref.split("/")[-1] == name and len(ref.split("/")) == 5]
+    return next(filter(is_current_commit, matches), matches[0] if matches else "")
 
 
-def _is_here(ref: str) -> bool:
-    """Whether it is one of the present commit."""
-    return "".join(ref.split("/")[2:4]) == git("rev-parse", "HEAD").strip()
+def is_current_commit(ref: str) -> bool:
+    """Whether the experiment of this ref was started from the current commit."""
+    return "".join(ref.split("/")[2:4]) == git("rev-parse", "HEAD")
 
 
-def queue(systems: list[str], common: list[str]) -> None:
-    """Put the systems into the queue, in the place of what was there under their names."""
-    for system in systems:
-        name = f"compare-{system}"
-        if _is_here(ref_of(name)):
+def enqueue(presets: list[str], common: list[str]) -> None:
+    """Add one experiment per preset to DVC's queue; it replaces an earlier one of its name at the current commit.
+
+    common: parameters of all experiments, as NAME=VALUE. They override those of a preset.
+    """
+    for preset in presets:
+        name = f"compare-{preset}"
+        if is_current_commit(experiment_ref(name)):
             dvc("exp", "remove", name)
-        dvc("exp", "run", "--queue", "--name", name, *common, *switches(SYSTEMS[system]))
+        common_args = [arg for parameter in common for arg in ("-S", parameter)]
+        dvc("exp", "run", "--queue", "--name", name, *dvc_set_args(load_preset(preset)), *common_args)
         print(f"compare: queued {name}", flush=True)
 
 
-def wait(systems: list[str], jobs: int) -> None:
-    """Work the queue off, and say what ends. Exits if no worker stays alive."""
-    waiting, without, started = {f"compare-{system}" for system in systems}, 0, 0
-    start(jobs)
-    while waiting:
-        time.sleep(POLL)
+def wait_for_queue(presets: list[str], jobs: int) -> None:
+    """Run the queue until the experiments of all presets have ended. Exits if DVC's workers keep ending before that."""
+    pending = {f"compare-{preset}" for preset in presets}
+    idle_polls = 0
+    restarts = 0
+    start_workers(jobs)
+    while pending:
+        time.sleep(POLL_SECONDS)
         status = dvc("queue", "status")
         for line in status.splitlines():
-            name = next((name for name in waiting if name in line.split()), None)
+            name = next((name for name in pending if name in line.split()), None)
             if name and ("Success" in line or "Failed" in line):
-                waiting.remove(name)
-                started = 0
+                pending.remove(name)
+                restarts = 0
                 outcome = "done" if "Success" in line else f"failed, see `dvc queue logs {name}`"
                 print(f"compare: {name}: {outcome}", flush=True)
-        # A worker of DVC's dies of a message in the queue that is not yet written to its end.
-        without = without + 1 if "0 active, 0 idle" in status else 0
-        if waiting and without == PATIENCE:
-            if started == RESTARTS:
-                sys.exit(f"compare: workers end before {min(waiting)} does: see `dvc queue status`, `make doctor`")
-            print("compare: DVC's worker has ended, starting another", flush=True)
-            start(jobs)
-            without, started = 0, started + 1
+        # DVC's worker dies when it reads a message of the queue that is only partly written.
+        idle_polls = idle_polls + 1 if "0 active, 0 idle" in status else 0
+        if pending and idle_polls == MAX_IDLE_POLLS:
+            if restarts == MAX_RESTARTS:
+                sys.exit(f"compare: workers end before {min(pending)} does: see `dvc queue status`, `make dvc-doctor`")
+            print("compare: DVC's worker has ended, starting another one", flush=True)
+            start_workers(jobs)
+            idle_polls = 0
+            restarts += 1
 
 
-def start(jobs: int) -> None:
-    """Start workers for the queue."""
-    # The worker that it leaves behind would hold a pipe open until the whole queue is done.
+def start_workers(jobs: int) -> None:
+    """Start DVC's workers for the queue, `jobs` experiments at a time."""
     command = [sys.executable, "-m", "dvc", "queue", "start", "--jobs", str(jobs)]
+    # A pipe would stay open until the queue is empty, because the workers inherit it.
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
 
 
-def experiment_of(name: str) -> ExperimentResult | None:
-    """What an experiment has come to; None if there is none of this name that has ended well."""
-    if not (ref := ref_of(name)):
+def load_experiment(name: str) -> ExperimentResult | None:
+    """Result of an experiment, or None if no experiment of this name has succeeded."""
+    ref = experiment_ref(name)
+    if not ref:
         return None
-
-    def shown(path: str) -> bytes:
-        return subprocess.run(["git", "show", f"{ref}:{path}"], capture_output=True, check=True).stdout
-
-    texts = shown("params.yaml"), git("show", "HEAD:params.yaml")
-    config, base = (flat(yaml.safe_load(text)) for text in texts)
-    logs = [sys.executable, "-m", "dvc", "queue", "logs", name]
-    found = re.search(
-        r"^train: ([\d.]+) s$", subprocess.run(logs, capture_output=True, text=True, check=False).stdout, re.MULTILINE
-    )  # nothing where DVC had the training in its run-cache
+    config = flatten(yaml.safe_load(git_show(f"{ref}:params.yaml")))
+    base_config = flatten(yaml.safe_load(git_show("HEAD:params.yaml")))
+    metrics = yaml.safe_load(git_show(f"{ref}:reports/evaluation.json"))
+    # The log says nothing of seconds if DVC restored the training from its run-cache.
+    log_command = [sys.executable, "-m", "dvc", "queue", "logs", name]
+    log = subprocess.run(log_command, capture_output=True, text=True, check=False).stdout
+    if match := re.search(r"^train: ([\d.]+) s$", log, re.MULTILINE):
+        metrics["seconds"] = float(match[1])
     return ExperimentResult(
-        name.removeprefix("compare-"),
-        {key: value for key, value in config.items() if value != base.get(key)},
-        yaml.safe_load(shown("reports/evaluation.json")) | ({"seconds": float(found[1])} if found else {}),
-        config,
-        *(Image.open(io.BytesIO(shown(f"reports/{file}"))) for file in ("grid.png", "training.gif")),
+        name=name.removeprefix("compare-"),
+        parameters={key: value for key, value in config.items() if value != base_config.get(key)},
+        metrics=metrics,
+        config=config,
+        grid=Image.open(io.BytesIO(git_show(f"{ref}:reports/grid.png"))),
+        gif=Image.open(io.BytesIO(git_show(f"{ref}:reports/training.gif"))),
     )
 
 
-def flat(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Parameters by section and name."""
-    return {f"{section}.{key}": value for section, keys in params.items() for key, value in keys.items()}
+def git_show(path: str) -> bytes:
+    """Content of a file in a git commit, `commit:path`."""
+    return subprocess.run(["git", "show", path], capture_output=True, check=True).stdout
 
 
-def table(experiments: list[ExperimentResult]) -> str:
-    """The experiments as Markdown."""
-    columns = {key: title for key, title in COLUMNS.items() if any(key in one.metrics for one in experiments)}
-    common = {
-        key: value
-        for key, value in experiments[0].parameters.items()
-        if all(one.parameters.get(key) == value for one in experiments)
-    }
-    lines = [f"| experiment | parameters | {' | '.join(columns.values())} |", "|" + "---|" * (len(columns) + 2)]
-    for one in experiments:
-        own = " ".join(f"`{key}={value}`" for key, value in one.parameters.items() if key not in common)
-        cells = [f"{one.metrics[key]:.3g}" if key in one.metrics else "" for key in columns]
-        lines.append(f"| {' | '.join([one.name, own, *cells])} |")
-    config = ", ".join(f"`{key}={value}`" for key, value in common.items()) or "the parameters of the project"
-    return f"""# Trainings compared
+def to_markdown(experiments: list[ExperimentResult]) -> str:
+    """The comparison as a Markdown page with one table."""
+    columns = {key: title for key, title in COLUMNS.items() if any(key in e.metrics for e in experiments)}
+    common = dict(experiments[0].parameters)
+    for experiment in experiments:
+        common = {key: value for key, value in common.items() if experiment.parameters.get(key) == value}
+    rows = [f"| experiment | parameters | {' | '.join(columns.values())} |", "|" + "---|" * (len(columns) + 2)]
+    for experiment in experiments:
+        own = [f"`{key}={value}`" for key, value in experiment.parameters.items() if key not in common]
+        metrics = [f"{experiment.metrics[key]:.3g}" if key in experiment.metrics else "" for key in columns]
+        rows.append(f"| {' | '.join([experiment.name, ' '.join(own), *metrics])} |")
+    base = "the parameters of params.yaml"
+    if common:
+        base = ", ".join([base, *(f"`{key}={value}`" for key, value in common.items())])
+    table = "\n".join(rows)
+    return f"""# Comparison of experiments
 
-![Samples of each, with distance, coverage and seconds as bars](comparison.png)
+![Samples, relative Fréchet distance, coverage and seconds of each experiment](comparison.png)
 
-Each trained and judged by the pipeline with {config} and what the table says; films and all differences are in
-comparison.html. Distance and coverage: in the features of a classifier, against the test split (README, "Is it good,
-has it collapsed, has it memorised?"); seconds: of the training, on the machine that made this table. One seed each.
+Each experiment used {base} and those in its row; comparison.html has the animations and all differences. Distance and
+coverage compare samples with the test split in the features of a classifier ([docs/README.md](../docs/README.md)).
+Seconds are those of the training on the machine that made this table. Each row is one training with one seed.
 
-""" + "\n".join([*lines, ""])
+{table}
+"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS), metavar="NAME")
-    parser.add_argument("--jobs", type=int, default=1, help="experiments at a time")
-    parser.add_argument("-S", dest="common", action="append", help="a parameter for all of them", metavar="NAME=VALUE")
-    parser.add_argument("--experiments", nargs="+", help="train nothing: compare these experiments", metavar="NAME")
+    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=DEFAULT_PRESETS, metavar="NAME")
+    parser.add_argument("--jobs", type=int, default=1, help="number of experiments that run at the same time")
+    parser.add_argument("-S", dest="common", action="append", help="parameter of all experiments", metavar="NAME=VALUE")
+    parser.add_argument("--experiments", nargs="+", help="compare these experiments, train nothing", metavar="NAME")
     args = parser.parse_args()
-    names = args.experiments or [f"compare-{system}" for system in args.systems]
+    names = args.experiments or [f"compare-{preset}" for preset in args.presets]
     if not args.experiments:
-        queue(args.systems, [part for value in args.common or ["train.epochs=40"] for part in ("-S", value)])
-        wait(args.systems, args.jobs)
-    found = {name: experiment_of(name) for name in names}
-    experiments = [one for one in found.values() if one is not None]
-    for name in (name for name, one in found.items() if one is None):
-        print(f"compare: {name}: no such experiment that has ended well; left out", file=sys.stderr)
+        enqueue(args.presets, args.common or ["train.epochs=40"])
+        wait_for_queue(args.presets, args.jobs)
+    experiments = []
+    for name in names:
+        experiment = load_experiment(name)
+        if experiment is None:
+            print(f"compare: {name}: no such experiment that succeeded; left out", file=sys.stderr)
+        else:
+            experiments.append(experiment)
     if not experiments:
         sys.exit("compare: nothing to compare; `dvc exp show --all-commits` lists the experiments")
     save_png(comparison_figure(experiments), OUT.with_suffix(".png"))
     write_comparison(experiments, OUT.with_suffix(".html"))
-    write_text(OUT, table(experiments))
+    write_text(OUT, to_markdown(experiments))
     print(f"compare: {OUT}, .png and .html, of {len(experiments)} experiments")
 
 

@@ -1,39 +1,73 @@
-"""The systems that `make compare` trains, and the parameters that make each of them."""
+"""Presets: named sets of parameters. Each is a file presets/NAME.yaml with some keys of params.yaml."""
 
-_SMALL_DCGAN = {"model.architecture": "dcgan", "model.base_channels": "32"}
-# What this project found to suit DCGAN better than its authors' settings: many small steps, a discriminator without
-# norm held flat by R1, a long average of the weights. README, "Systems", has the figures.
-_DCGAN_R1 = {
-    **_SMALL_DCGAN,
-    "train.batch_size": "32",
-    "train.r1": "0.1",
-    "train.penalty_every": "4",
-    "train.lr": "5e-4",
-    "train.betas": "[0, 0.99]",
-    "train.ema": "0.9998",
-}
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-SYSTEMS: dict[str, dict[str, str]] = {
-    "tutorial": {},
-    "saturating": {"train.loss": "saturating"},
-    "lsgan": {"train.loss": "lsgan"},
-    "hinge": {"train.loss": "hinge"},
-    "ttur": {"train.loss": "hinge", "train.ttur": "true"},
-    "wgan-gp": {"train.loss": "wgan-gp"},
-    "relativistic": {"train.loss": "relativistic"},
-    "r1": {"train.r1": "1"},
-    "minibatch-discrimination": {"model.minibatch_discrimination": "true"},
-    "packing": {"model.packing": "2"},
-    "conditional": {"model.conditional": "true"},
-    "dcgan": _SMALL_DCGAN,
-    "dcgan-conditional": {**_SMALL_DCGAN, "model.conditional": "true"},
-    "dcgan-relativistic": {**_SMALL_DCGAN, "train.loss": "relativistic"},
-    "dcgan-r1": _DCGAN_R1,
-    "dcgan-r1-conditional": {**_DCGAN_R1, "model.conditional": "true"},
-    "stylegan": {"model.architecture": "stylegan", "model.base_channels": "16"},
-}
+import yaml
+
+from gan.config import UserError
+
+FOLDER = Path(__file__).resolve().parents[1] / "presets"
+ORDER = (
+    "tutorial",
+    "better",
+    "saturating",
+    "lsgan",
+    "hinge",
+    "ttur",
+    "wgan-gp",
+    "relativistic",
+    "r1",
+    "minibatch-discrimination",
+    "packing",
+    "conditional",
+    "dcgan",
+    "dcgan-conditional",
+    "dcgan-relativistic",
+    "dcgan-r1",
+    "dcgan-r1-conditional",
+    "stylegan",
+    "cyclegan-digits",
+)
+PRESETS = (*ORDER, *sorted({path.stem for path in FOLDER.glob("*.yaml")} - set(ORDER)))  # your own follow
+Parameters = Mapping[str, Mapping[str, Any]]  # values by section and key
 
 
-def switches(parameters: dict[str, str]) -> list[str]:
-    """The arguments of `dvc exp run` that set these parameters."""
-    return [part for name, value in parameters.items() for part in ("-S", f"{name}={value}")]
+def load_preset(name: str) -> dict[str, dict[str, Any]]:
+    """Load the parameters of a preset, by section and key as in params.yaml.
+
+    Raises UserError if there is no preset of this name.
+    """
+    if name not in PRESETS:
+        similar = difflib.get_close_matches(name, PRESETS, n=3)
+        hint = f"did you mean {' or '.join(similar)}?" if similar else f"the presets are {', '.join(PRESETS)}"
+        raise UserError(f"{name}: no such preset; {hint}")
+    parameters: dict[str, dict[str, Any]] = yaml.safe_load(_read(name)) or {}
+    return parameters
+
+
+def describe_preset(name: str) -> list[str]:
+    """The comment lines at the top of a preset: its purpose, then the metrics that it reached."""
+    return [line.removeprefix("# ") for line in _read(name).splitlines() if line.startswith("#")]
+
+
+def flatten(parameters: Parameters) -> dict[str, Any]:
+    """Parameters by their full names, `section.key`."""
+    return {f"{section}.{key}": value for section, values in parameters.items() for key, value in values.items()}
+
+
+def dvc_set_args(parameters: Parameters) -> list[str]:
+    """Arguments for `dvc exp run` that set these parameters: `-S`, `train.lr=0.0005`, …"""
+    return [arg for name, value in flatten(parameters).items() for arg in ("-S", f"{name}={to_yaml(value)}")]
+
+
+def to_yaml(value: Any) -> str:
+    """Format a parameter's value as YAML on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"))
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _read(name: str) -> str:
+    return (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")

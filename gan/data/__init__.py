@@ -1,1 +1,1 @@
-"""Where pictures come from, and the prepared tensors that training reads."""
+"""Download a dataset, prepare its images, and load them as batches."""

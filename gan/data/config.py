@@ -1,4 +1,4 @@
-"""The settings of the data: which pictures, and the form they are brought to."""
+"""Configuration of the data: which images, and their size, channels and split."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,6 @@ from pydantic import Field
 from gan.config import Float, StrictConfig
 
 ImageSide = Annotated[int, Field(ge=4, le=1024)]
-
 
 DatasetName = Literal[
     "mnist-5k",
@@ -24,49 +23,51 @@ DatasetName = Literal[
 
 
 class DataConfig(StrictConfig):
-    """Which pictures to learn from."""
+    """The dataset, and the dataset to translate to."""
 
     dataset: DatasetName = Field(
         "mnist-5k",
-        description="the data set; mnist-5k, stacked-mnist-5k and digits need no network, images is your own folder "
+        description="the dataset; mnist-5k, stacked-mnist-5k and digits need no network, images is your own folder "
         "data/images/",
     )
     source: str | None = Field(
         None,
-        description="a folder or URL that holds the data set's own files (a mirror); null: where its authors put it",
+        description="folder or mirror URL with the dataset's original files; null: download from its official servers",
     )
     target: DatasetName | None = Field(
-        None, description="cyclegan: the data set to translate to; images is the folder data/target_images/"
+        None, description="cyclegan: the dataset to translate to; images is the folder data/target_images/"
     )
-    target_source: str | None = Field(None, description="what `source` is, of the target's files")
+    target_source: str | None = Field(None, description="the same as `source`, for the target dataset")
 
-    def of_target(self) -> "DataConfig | None":
-        """The settings of the target as a data set of its own."""
+    def target_config(self) -> "DataConfig | None":
+        """Return the target dataset's own configuration, or None without a target."""
         return None if self.target is None else DataConfig(dataset=self.target, source=self.target_source)
 
 
 class PrepareConfig(StrictConfig):
-    """The form that every picture is brought to."""
+    """Size, channels and split of the prepared images."""
 
     image_size: ImageSide | Annotated[list[ImageSide], Field(min_length=2, max_length=2)] = Field(
-        28, description="pixels a side, or [height, width]; pictures are scaled to cover it and cropped to the middle"
+        28, description="pixels per side, or [height, width]; images are scaled to cover it, then center-cropped"
     )
-    channels: Literal["auto", 1, 3] = Field("auto", description="1: grey, 3: RGB, auto: what the data set has")
+    channels: Literal["auto", 1, 3] = Field("auto", description="1: gray, 3: RGB, auto: the dataset's own")
     test_fraction: Float = Field(
-        0.2, gt=0, lt=1, description="share kept for testing, where the data set has no test split of its own"
+        0.2, gt=0, lt=1, description="fraction of the images for testing, if the dataset has no test split of its own"
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of that split, and of what is stacked")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the split and of the random stacks of digits")
     target_border: Float = Field(
         0,
         ge=0,
         le=1,
-        description="cyclegan: black border around the target's pictures, as a share of their height and width, so "
-        "that both sets are framed alike; 0.25 for the target digits beside mnist",
+        description="cyclegan: black border around each target image, as a fraction of the image's height and width "
+        "inside the border, so that objects are equally large in both datasets; 0.25 for target digits with mnist",
     )
 
-    def shape(self, own_channels: int) -> tuple[int, int, int]:
-        """Channels, height, width of the pictures of a data set that has `own_channels`, 1 or 3."""
-        channels = own_channels if self.channels == "auto" else self.channels
+    def image_shape(self, native_channels: int) -> tuple[int, int, int]:
+        """Channels, height and width of the prepared images of a dataset with `native_channels` (1 or 3)."""
+        channels = native_channels if self.channels == "auto" else self.channels
         if isinstance(self.image_size, int):
-            return channels, self.image_size, self.image_size
-        return channels, self.image_size[0], self.image_size[1]
+            height = width = self.image_size
+        else:
+            height, width = self.image_size
+        return channels, height, width

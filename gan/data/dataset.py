@@ -1,4 +1,4 @@
-"""The prepared pictures, and the batches that training draws from them."""
+"""The prepared dataset, and the shuffled batches that training reads from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +12,13 @@ from torch import Tensor
 from gan.config import UserError
 from gan.io import load_safetensors, read_metadata
 
+# BatchNorm needs two images to compute a variance.
+MIN_IMAGES_PER_RANK = 2
+
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures, uint8 [N, C, H, W], and labels, int64 [N] (-1 where there are none)."""
+    """Images, uint8 [N, C, H, W], and labels, int64 [N] (-1: no label)."""
 
     images: Tensor
     labels: Tensor
@@ -23,8 +26,7 @@ class Split:
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """A prepared file, memory-mapped. `about` holds data set, class names, shape, counts, unreadable pictures, and how
-    many digits a picture is a stack of (`stacked`, 1 where it is none)."""
+    """A prepared file, memory-mapped. `gan.data.prepare.prepare` lists the keys of `metadata`."""
 
     train: Split
     test: Split
@@ -32,124 +34,150 @@ class ImageDataset:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Channels, height, width of every picture."""
+        """Channels, height and width of every image."""
         channels, height, width = self.metadata["shape"]
         return channels, height, width
 
     @property
-    def classes(self) -> int:
-        """How many classes there are, 0 where not every training picture has a label."""
-        return len(self.metadata["classes"]) if len(self.train.labels) and int(self.train.labels.min()) >= 0 else 0
+    def num_classes(self) -> int:
+        """Number of classes; 0 unless every training image has a label."""
+        labels = self.train.labels
+        return len(self.metadata["classes"]) if len(labels) and int(labels.min()) >= 0 else 0
 
     @classmethod
     def load(cls, path: Path) -> "ImageDataset":
-        """Open the file that gan.data.prepare wrote; raises UserError when it is missing or damaged."""
-        metadata, t = read_metadata(path), load_safetensors(path)
-        train, test = (Split(t[f"{part}.images"], t[f"{part}.labels"]) for part in ("train", "test"))
+        """Open a file that `gan.data.prepare.prepare` wrote. Raise UserError if it is missing or damaged."""
+        metadata = read_metadata(path)
+        tensors = load_safetensors(path)
+        train = Split(tensors["train.images"], tensors["train.labels"])
+        test = Split(tensors["test.images"], tensors["test.labels"])
         return cls(train, test, metadata)
 
 
-def unstack_digits(split: Split, digits: int) -> Split:
-    """The digits that stacks [N, C, H, W] were made of, each once: pictures [digits, 1, H, W], labels from 0 to 9.
+def unstack_digits(split: Split, num_digits: int) -> Split:
+    """Recover the single digits of stacks [N, C, H, W]: images [num_digits, 1, H, W], labels 0 to 9.
 
-    digits: how many there are, the split's count in `about["digits"]`.
+    num_digits: the split's entry in `metadata["digits"]`.
     """
-    # Each channel goes through all digits before it repeats one.
-    return Split(split.images[:digits, :1], split.labels[:digits] // 10 ** (split.images.shape[1] - 1))
+    # Each channel uses every digit once before it repeats one, so the first channel of the first stacks has them all.
+    num_channels = split.images.shape[1]
+    labels = split.labels[:num_digits] // 10 ** (num_channels - 1)
+    return Split(split.images[:num_digits, :1], labels)
 
 
 class Batch(NamedTuple):
-    """What an iteration is given, or this process's part of it: pictures, float32 [B, C, H, W] in [-1, 1], their labels
-    [B] if there are any, how many pictures the whole batch has, and as many of the set to translate to, if there is."""
+    """One batch of an iteration, or one rank's shard of it.
+
+    images: float32 [B, C, H, W] in [-1, 1].
+    labels: int64 [B], or None.
+    global_size: number of images in the batch, over all ranks.
+    target_images: float32 [B, C, H, W] from the dataset to translate to, or None.
+    """
 
     images: Tensor
     labels: Tensor | None
-    rows: int
-    target: Tensor | None = None
+    global_size: int
+    target_images: Tensor | None = None
 
     @classmethod
-    def of(cls, images: Tensor, labels: Tensor | None = None) -> "Batch":
-        """A batch that one process has all of."""
+    def single_process(cls, images: Tensor, labels: Tensor | None = None) -> "Batch":
+        """Make a batch that is not shared between processes."""
         return cls(images, labels, len(images))
 
 
 @dataclass(frozen=True)
 class BatchLoader:
-    """The training split in shuffled batches; the last one may be short.
+    """Shuffled batches of the training split, or one rank's shards of them.
 
-    A last batch of a single picture is left out, since BatchNorm has no statistics for one; as each epoch is shuffled
-    anew, that is another picture every time. Raises UserError if there is not even one batch.
+    The order of an epoch depends on the seed and the epoch's index only, so training can resume at any batch.
+    The last batch of an epoch may be smaller. It is dropped if a rank would get fewer than two images.
 
-    The order of an epoch depends on the seed and the epoch alone, so that training can go on from any place in it.
-    Of `parts` processes that share each batch, this one takes the rows of its `part`; a last batch that has not two
-    pictures for each is left out. Where pictures are judged `together`, a part is a multiple of so many.
-    A `target`, pictures to translate to, has an order of its own, and is gone through again and again if it is smaller.
+    images: uint8 [N, C, H, W], on the device that the batches are made on.
+    batch_size: images per batch, over all ranks.
+    labels: int64 [N], or None.
+    group_size: the discriminator reads images in groups of this size, so each shard is a multiple of it.
+    target: uint8 [M, C, H, W], images to translate to, or None. They are shuffled separately and repeated if M < N.
+
+    Raises UserError if the batch size does not fit the ranks and groups, or if there is not a single batch.
     """
 
     images: Tensor
     batch_size: int
     seed: int
-    part: int = 0
-    parts: int = 1
+    rank: int = 0
+    world_size: int = 1
     labels: Tensor | None = None
-    together: int = 1
+    group_size: int = 1
     target: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if self.batch_size < 2 * self.parts:
+        multiple = self.world_size * self.group_size
+        if self.batch_size < MIN_IMAGES_PER_RANK * self.world_size:
             raise UserError(
-                f"train.batch_size: {self.batch_size} pictures are too few for {self.parts} processes, "
-                "two each at least; raise it, or lower runtime.processes"
+                f"train.batch_size: {self.batch_size} is too small for {self.world_size} processes, which need "
+                f"{MIN_IMAGES_PER_RANK} images each; raise it, or lower runtime.processes"
             )
-        if self.batch_size % (self.parts * self.together) and self.together > 1:
+        if self.group_size > 1 and self.batch_size % multiple:
             raise UserError(
-                f"train.batch_size: {self.batch_size} is not a multiple of {self.parts * self.together}: the "
-                f"discriminator judges {self.together} pictures together in each of {self.parts} processes; change it"
+                f"train.batch_size: {self.batch_size} is not a multiple of {multiple}: the discriminator reads groups "
+                f"of {self.group_size} images in each of {self.world_size} processes; change it"
             )
         if len(self) == 0:
-            raise UserError(f"{len(self.images)} training pictures are too few to train on; add more")
+            raise UserError(f"{len(self.images)} training images are too few to train on; add more")
 
     def __len__(self) -> int:
-        """Batches an epoch."""
-        whole, rest = divmod(len(self.images), self.batch_size)
-        return whole + (self._usable(rest) > 0)
+        """Number of batches per epoch."""
+        num_full, remainder = divmod(len(self.images), self.batch_size)
+        return num_full + (self._usable_size(remainder) > 0)
 
-    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
-        """Batches, or this process's parts, of epoch `number` (from 0) after `skip`."""
-        # NumPy mixes both numbers into its seed; PyTorch would keep the low 32 bits of one.
-        order = torch.from_numpy(np.random.default_rng([self.seed, number]).permutation(len(self.images)))
-        order, others = order.to(self.images.device), self._targets(number)
-        for i in range(skip, len(self)):
-            rows = order[i * self.batch_size : (i + 1) * self.batch_size]
-            count = self.batch_size if len(rows) == self.batch_size else self._usable(len(rows))
-            mine = rows[:count].tensor_split(self.parts)[self.part]
-            labels = None if self.labels is None else self.labels.index_select(0, mine)
-            # index_select copies whole pictures, where indexing goes from pixel to pixel.
-            pictures, target = to_float(self.images.index_select(0, mine)), None
-            if self.target is not None and others is not None:
-                there = others[i * self.batch_size :][:count].tensor_split(self.parts)[self.part]
-                target = to_float(self.target.index_select(0, there))
-            yield Batch(pictures, labels, count, target)
+    def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of epoch `index` (from 0), beginning at batch `start`."""
+        order = self._shuffled(len(self.images), [self.seed, index])
+        target_order = self._target_order(index)
+        for i in range(start, len(self)):
+            first = i * self.batch_size
+            size = min(self.batch_size, len(order) - first)
+            if size < self.batch_size:
+                size = self._usable_size(size)
+            batch = slice(first, first + size)
 
-    def _targets(self, number: int) -> Tensor | None:
-        """Rows of the target for epoch `number`, as many as there are pictures; None without a target."""
+            # index_select copies whole images; indexing with a tensor is slower.
+            indices = self._shard(order[batch])
+            images = to_float(self.images.index_select(0, indices))
+            labels = None if self.labels is None else self.labels.index_select(0, indices)
+            target_images = None
+            if self.target is not None and target_order is not None:
+                target_indices = self._shard(target_order[batch])
+                target_images = to_float(self.target.index_select(0, target_indices))
+            yield Batch(images, labels, size, target_images)
+
+    def _shuffled(self, length: int, seed: list[int]) -> Tensor:
+        # NumPy mixes all numbers into its seed; PyTorch keeps 32 bits of one number.
+        return torch.from_numpy(np.random.default_rng(seed).permutation(length)).to(self.images.device)
+
+    def _target_order(self, index: int) -> Tensor | None:
+        """Indices into `target` for epoch `index`, one per training image; None without a target."""
         if self.target is None:
             return None
-        order = np.random.default_rng([self.seed, number, 1]).permutation(len(self.target))
-        return torch.from_numpy(np.resize(order, len(self.images))).to(self.target.device)
+        order = self._shuffled(len(self.target), [self.seed, index, 1])
+        num_repeats = -(-len(self.images) // len(order))
+        return order.repeat(num_repeats)[: len(self.images)]
 
-    def _usable(self, rest: int) -> int:
-        """How many pictures of a short last batch are used."""
-        if self.together > 1:
-            rest -= rest % (self.parts * self.together)
-        return rest if rest >= 2 * self.parts else 0
+    def _shard(self, indices: Tensor) -> Tensor:
+        return indices.tensor_split(self.world_size)[self.rank]
+
+    def _usable_size(self, remainder: int) -> int:
+        """Number of images used of a last batch of `remainder` images."""
+        if self.group_size > 1:
+            remainder -= remainder % (self.world_size * self.group_size)
+        return remainder if remainder >= MIN_IMAGES_PER_RANK * self.world_size else 0
 
 
-def evenly_spaced(images: Tensor, count: int) -> Tensor:
-    """`count` pictures from all over a split: some data sets are sorted by class."""
-    return images[torch.linspace(0, len(images) - 1, count).long()]
+def evenly_spaced(images: Tensor, num_images: int) -> Tensor:
+    """Select images at equal distances: some datasets are sorted by class."""
+    return images[torch.linspace(0, len(images) - 1, num_images).long()]
 
 
 def to_float(images: Tensor) -> Tensor:
-    """Pixels from 0 … 255 to [-1, 1], as float32."""
-    return torch.div(images, 127.5).to(torch.float32).sub_(1)  # no copy in the usual type
+    """Convert pixels from uint8, 0 to 255, to float32, -1 to 1."""
+    return torch.div(images, 127.5).to(torch.float32).sub_(1)  # .to() copies only if the default dtype is float64

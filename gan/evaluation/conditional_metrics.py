@@ -54,8 +54,8 @@ def translation_metrics(
     (network, _), (source, target) = load_network(path, "generator"), data
     assert isinstance(network, CycleGenerators)
     figures = {}
-    if source.classes and source.metadata["classes"] == target.metadata["classes"]:
-        home = Split(translate_images(network.back, target.test.images, device), target.test.labels)
+    if source.num_classes and source.metadata["classes"] == target.metadata["classes"]:
+        home = Split(translate_images(network.g_ba, target.test.images, device), target.test.labels)
         found = {
             "kept_there": _mean(judges[1], sets),
             "kept_back": _right(judges[0], home),
@@ -64,7 +64,7 @@ def translation_metrics(
         }
         if None not in found.values():  # a judge may know no classes
             figures = {name: share for name, share in found.items() if share is not None}
-    again = translate_images(network.back, translate_images(network.there, source.test.images, device), device)
+    again = translate_images(network.g_ba, translate_images(network.g_ab, source.test.images, device), device)
     figures["cycle_error"] = _difference(again, source.test.images)
     return figures
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from gan.data.dataset import ImageDataset, Split
 from gan.networks.cyclegan import CycleGenerators
 from gan.networks.factory import load_network
-from gan.sampling import generate_images, num_classes_of, sample_latents, translate_images
+from gan.sampling import generate_images, num_classes, sample_latents, translate_images
 
 
 def generate_samples(path: Path, prepared: ImageDataset, count: int, seed: int, device: str) -> tuple[int, Split]:
@@ -21,11 +21,11 @@ def generate_samples(path: Path, prepared: ImageDataset, count: int, seed: int, 
     if isinstance(network, CycleGenerators):
         rows = random_indices(len(prepared.test.images), len(prepared.test.images), seed)
         given = Split(prepared.test.images[rows], prepared.test.labels[rows])
-        return metadata.get("epoch", 0), Split(translate_images(network.there, given.images, device), given.labels)
+        return metadata.get("epoch", 0), Split(translate_images(network.g_ab, given.images, device), given.labels)
     latents, labels = sample_latents(count, metadata["model"]["latent_dim"], seed), torch.full((count,), -1)
-    if num_classes_of(metadata):
+    if num_classes(metadata):
         labels = prepared.train.labels[random_indices(len(prepared.train.labels), count, seed)]
-    pictures = generate_images(network, latents, labels if num_classes_of(metadata) else None, device=device)
+    pictures = generate_images(network, latents, labels if num_classes(metadata) else None, device=device)
     return metadata.get("epoch", 0), Split(torch.from_numpy(pictures), labels)
 
 

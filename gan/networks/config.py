@@ -1,6 +1,6 @@
 """The settings of the networks."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,8 @@ Width = Annotated[int, Field(ge=1, le=65536)]
 
 
 class ModelConfig(StrictConfig):
+    renamed: ClassVar[dict[str, str]] = {"blocks": "residual_blocks"}
+
     """The networks that play against each other."""
 
     architecture: Literal["mlp", "dcgan", "stylegan", "cyclegan"] = Field(
@@ -37,5 +39,5 @@ class ModelConfig(StrictConfig):
     discriminator_norm: Literal["auto", "batch", "none"] = Field(
         "auto", description="dcgan: BatchNorm in the discriminator; auto: none where the loss has a gradient penalty"
     )
-    blocks: int = Field(3, ge=1, le=32, description="cyclegan: residual blocks of a translator")
+    residual_blocks: int = Field(3, ge=1, le=32, description="cyclegan: residual blocks of a translator")
     mapping_layers: int = Field(2, ge=1, le=16, description="stylegan: layers of the mapping network")

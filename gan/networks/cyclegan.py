@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gan.config import UserError
 from gan.networks.config import ModelConfig
-from gan.networks.layers import init_weights
+from gan.networks.layers import UnconditionalSequential, check_labels, init_weights
 from gan.networks.mlp import ImageShape
 
 SMALL_SIDE = 64  # pixels, of a picture's shorter side, below which a discriminator looks at smaller patches
@@ -26,7 +26,7 @@ def check_image_shape(shape: ImageShape) -> None:
 
 def generator(config: ModelConfig, shape: ImageShape, classes: int) -> nn.Module:
     """A pair of translators: [B, C, H, W] → [B, C, H, W], both in [-1, 1]."""
-    return CycleGenerators(shape, config.base_channels, config.blocks)
+    return CycleGenerators(shape, config.base_channels, config.residual_blocks)
 
 
 def discriminator(config: ModelConfig, shape: ImageShape, classes: int) -> nn.Module:
@@ -39,11 +39,12 @@ class CycleGenerators(nn.Module):
 
     def __init__(self, shape: ImageShape, base: int, blocks: int) -> None:
         super().__init__()
-        self.there, self.back = (resnet_generator(shape[0], base, blocks) for _ in range(2))
+        self.g_ab, self.g_ba = (resnet_generator(shape[0], base, blocks) for _ in range(2))
         init_weights(self)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        translated: Tensor = self.there(pictures)
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        check_labels(labels, 0)
+        translated: Tensor = self.g_ab(images)
         return translated
 
 
@@ -52,15 +53,16 @@ class CycleDiscriminators(nn.Module):
 
     def __init__(self, shape: ImageShape, base: int, slope: float) -> None:
         super().__init__()
-        self.source, self.target = (patch_discriminator(shape, base, slope) for _ in range(2))
+        self.d_a, self.d_b = (patch_discriminator(shape, base, slope) for _ in range(2))
         init_weights(self)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        logits: Tensor = self.target(pictures)
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        check_labels(labels, 0)
+        logits: Tensor = self.d_b(images)
         return logits
 
 
-def resnet_generator(channels: int, base: int, blocks: int) -> nn.Sequential:
+def resnet_generator(channels: int, base: int, blocks: int) -> UnconditionalSequential:
     """Two convolutions that halve the size, residual blocks, two that double it; instance norm, reflected borders."""
     layers: list[nn.Module] = [nn.Conv2d(channels, base, 7, padding=3, padding_mode="reflect"), *norm_relu(base)]
     for maps in (base, 2 * base):
@@ -68,10 +70,10 @@ def resnet_generator(channels: int, base: int, blocks: int) -> nn.Sequential:
     layers += [ResidualBlock(4 * base) for _ in range(blocks)]
     for maps in (4 * base, 2 * base):
         layers += [nn.ConvTranspose2d(maps, maps // 2, 4, 2, 1), *norm_relu(maps // 2)]
-    return nn.Sequential(*layers, nn.Conv2d(base, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh())
+    return UnconditionalSequential(*layers, nn.Conv2d(base, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh())
 
 
-def patch_discriminator(shape: ImageShape, base: int, slope: float) -> nn.Sequential:
+def patch_discriminator(shape: ImageShape, base: int, slope: float) -> UnconditionalSequential:
     """PatchGAN: each logit is of a patch of 22 pixels a side, in pictures of less than 64 of 10: at most about a third,
     as the paper's 70 of 256 (InstanceNorm alone sees more).
 
@@ -84,7 +86,7 @@ def patch_discriminator(shape: ImageShape, base: int, slope: float) -> nn.Sequen
     for i, stride in enumerate(strides):
         maps = base * 2**i
         layers += [nn.Conv2d(maps, 2 * maps, 4, stride, 1), nn.InstanceNorm2d(2 * maps), nn.LeakyReLU(slope)]
-    return nn.Sequential(*layers, nn.Conv2d(base * 2 ** len(strides), 1, 1))
+    return UnconditionalSequential(*layers, nn.Conv2d(base * 2 ** len(strides), 1, 1))
 
 
 class ResidualBlock(nn.Module):

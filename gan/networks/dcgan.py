@@ -12,6 +12,7 @@ from gan.networks.layers import (
     MinibatchDiscrimination,
     OneHotEmbedding,
     PackImages,
+    check_labels,
     init_weights,
 )
 from gan.networks.mlp import ImageShape
@@ -81,6 +82,7 @@ class Generator(nn.Module):
 
     def __init__(self, shape: ImageShape, latent_dim: int, base: int, classes: int = 0) -> None:
         super().__init__()
+        self.num_classes = classes
         self.start, *larger = feature_map_sizes(shape[1], shape[2])
         maps = channels_per_level(len(larger), base)
         self.first = nn.Linear(latent_dim, maps[0] * self.start[0] * self.start[1], bias=False)
@@ -95,6 +97,7 @@ class Generator(nn.Module):
         init_weights(self)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        check_labels(labels, self.num_classes)
         x: Tensor = self.first(latents).unflatten(1, (-1, *self.start))
         # Channels last: what convolutions on the CPU, and on GPUs with mixed precision, are fastest with.
         x = x.contiguous(memory_format=torch.channels_last)
@@ -123,6 +126,7 @@ class Discriminator(nn.Module):
         minibatch: bool = False,
     ) -> None:
         super().__init__()
+        self.num_classes = classes
         start, *larger = feature_map_sizes(shape[1], shape[2])
         channels = [shape[0] * packing, *reversed(channels_per_level(len(larger), base))]
         layers: list[nn.Module] = [PackImages(packing)] if packing > 1 else []
@@ -140,6 +144,7 @@ class Discriminator(nn.Module):
         init_weights(self, None if norm else slope)
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
+        check_labels(labels, self.num_classes)
         features = self.trunk(pictures.contiguous(memory_format=torch.channels_last))
         logits: Tensor = self.last(features if self.minibatch is None else self.minibatch(features))
         if self.embedding is not None and labels is not None:

@@ -9,6 +9,24 @@ from torch.nn.functional import one_hot
 INIT_STD = 0.02  # of first weights
 
 
+def check_labels(labels: Tensor | None, num_classes: int) -> None:
+    """Raise TypeError if a conditional network gets no labels or an unconditional network (0 classes) gets labels."""
+    if num_classes and labels is None:
+        raise TypeError(f"this network is conditional: call it with labels [B] in 0 … {num_classes - 1}")
+    if not num_classes and labels is not None:
+        raise TypeError("this network is unconditional: call it without labels")
+
+
+class UnconditionalSequential(nn.Sequential):
+    """nn.Sequential with the call that all networks share, network(x, labels), where labels must be None."""
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        check_labels(labels, 0)
+        for layer in self:
+            x = layer(x)
+        return x
+
+
 class PackImages(nn.Module):
     """Pictures [B, C, H, W] to packs of `size` as channels, [B / size, size · C, H, W] (Lin et al. 2018, PacGAN)."""
 

@@ -8,7 +8,14 @@ from torch import Tensor, nn
 
 from gan.config import UserError
 from gan.networks.config import ModelConfig
-from gan.networks.layers import MinibatchDiscrimination, OneHotEmbedding, PackImages
+from gan.networks.layers import (
+    MinibatchDiscrimination,
+    OneHotEmbedding,
+    PackImages,
+    UnconditionalSequential,
+    check_labels,
+)
+from gan.networks.linear import Linear
 
 ImageShape = tuple[int, int, int]  # channels, height, width
 MAX_SIDE = 128  # beyond it the last layer alone has more than 50 million weights for an RGB picture
@@ -37,11 +44,11 @@ def discriminator(config: ModelConfig, shape: ImageShape, classes: int) -> nn.Mo
     inputs = prod(shape) * config.packing + classes
     network = Discriminator(inputs, config.discriminator_widths, config.leaky_slope, config.minibatch_discrimination)
     if config.packing > 1:
-        return nn.Sequential(PackImages(config.packing), *network)
+        return UnconditionalSequential(PackImages(config.packing), *network)
     return ConcatLabels(classes, network) if classes else network
 
 
-class Generator(nn.Sequential):
+class Generator(UnconditionalSequential):
     """Latents [B, latent_dim] to pictures [B, C, H, W] in [-1, 1].
 
     Linear and LeakyReLU layers of the given widths, BatchNorm in all but the first, then a Linear layer and tanh.
@@ -53,15 +60,15 @@ class Generator(nn.Sequential):
     ) -> None:
         layers: list[nn.Module] = []
         for i, (inputs, outputs) in enumerate(zip([latent_dim, *widths], widths, strict=False)):
-            layers.append(nn.Linear(inputs, outputs))
+            layers.append(Linear(inputs, outputs))
             if i > 0:
                 layers.append(nn.BatchNorm1d(outputs, momentum=momentum))
             layers.append(nn.LeakyReLU(slope, inplace=True))
         last = [latent_dim, *widths][-1]
-        super().__init__(*layers, nn.Linear(last, prod(shape)), nn.Tanh(), nn.Unflatten(1, shape))
+        super().__init__(*layers, Linear(last, prod(shape)), nn.Tanh(), nn.Unflatten(1, shape))
 
 
-class Discriminator(nn.Sequential):
+class Discriminator(UnconditionalSequential):
     """Pictures [B, C, H, W] to logits [B, 1] of being real: Linear and LeakyReLU layers of the given widths.
 
     Treats every picture of a batch by itself, unless there is minibatch discrimination before the last layer.
@@ -70,12 +77,12 @@ class Discriminator(nn.Sequential):
     def __init__(self, inputs: int, widths: Sequence[int], slope: float, minibatch: bool = False) -> None:
         layers: list[nn.Module] = [nn.Flatten()]
         for before, outputs in zip([inputs, *widths], widths, strict=False):
-            layers += [nn.Linear(before, outputs), nn.LeakyReLU(slope, inplace=True)]
+            layers += [Linear(before, outputs), nn.LeakyReLU(slope, inplace=True)]
         last = [inputs, *widths][-1]
         if minibatch:
             layers.append(MinibatchDiscrimination(last))
             last += MinibatchDiscrimination(1).kernels
-        super().__init__(*layers, nn.Linear(last, 1))
+        super().__init__(*layers, Linear(last, 1))
 
 
 class ConcatLabels(nn.Module):
@@ -86,6 +93,7 @@ class ConcatLabels(nn.Module):
         super().__init__()
         self.embedding, self.network = OneHotEmbedding(classes, classes), network
 
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        answer: Tensor = self.network(torch.cat([x.flatten(1), self.embedding(labels)], 1))
-        return answer
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        check_labels(labels, len(self.embedding.weight))
+        output: Tensor = self.network(torch.cat([x.flatten(1), self.embedding(labels)], 1))
+        return output

@@ -13,7 +13,7 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate, leaky_relu, lin
 from gan.config import UserError
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Size, channels_per_level
-from gan.networks.layers import MinibatchDiscrimination, MinibatchStdDev, OneHotEmbedding, PackImages
+from gan.networks.layers import MinibatchDiscrimination, MinibatchStdDev, OneHotEmbedding, PackImages, check_labels
 from gan.networks.mlp import ImageShape
 
 LRELU_SLOPE = 0.2
@@ -77,6 +77,7 @@ class MappingNetwork(nn.Module):
 
     def __init__(self, latent_dim: int, layers: int, classes: int) -> None:
         super().__init__()
+        self.num_classes = classes
         self.embedding = OneHotEmbedding(classes, latent_dim) if classes else None
         inputs = latent_dim * (2 if classes else 1)
         self.layers = nn.ModuleList(
@@ -84,6 +85,7 @@ class MappingNetwork(nn.Module):
         )
 
     def forward(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        check_labels(labels, self.num_classes)
         x = normalize_2nd_moment(latents)
         if self.embedding is not None and labels is not None:
             x = torch.cat([x, normalize_2nd_moment(self.embedding(labels))], 1)
@@ -138,10 +140,10 @@ class Generator(nn.Module):
     """Latents [B, latent_dim] to pictures [B, C, H, W] in [-1, 1].
 
     In training mode the noise of the pixels and the styles that are mixed are drawn from torch's own random numbers
-    (`stochastic`), and the mean style is followed; in eval mode the noise is fixed, so a latent is one picture.
+    (`draws_noise`), and the mean style is followed; in eval mode the noise is fixed, so a latent is one picture.
     """
 
-    stochastic = True
+    draws_noise = True
 
     def __init__(self, shape: ImageShape, latent_dim: int, base: int, mapping_layers: int, classes: int = 0) -> None:
         super().__init__()
@@ -247,6 +249,7 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = [PackImages(packing)] if packing > 1 else []
         layers += [EqualizedConv2d(shape[0] * packing, maps[0], 1)]
         layers += [ResidualBlock(maps[i], maps[i + 1]) for i in range(len(steps) - 1)]
+        self.num_classes = classes
         self.trunk = nn.Sequential(*layers, MinibatchStdDev(MBSTD_GROUP_SIZE))
         self.conv = EqualizedConv2d(maps[-1] + 1, maps[-1])
         self.hidden = EqualizedLinear(maps[-1] * steps[0][0] * steps[0][1], maps[-1])
@@ -256,6 +259,7 @@ class Discriminator(nn.Module):
         self.last = EqualizedLinear(features, 1)
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
+        check_labels(labels, self.num_classes)
         x = leaky_relu(self.hidden(self.conv(self.trunk(pictures)).flatten(1)), LRELU_SLOPE) * LRELU_GAIN
         x = x if self.minibatch is None else self.minibatch(x)
         logits: Tensor = self.last(x)

@@ -1,1 +1,1 @@
-"""Everything that is drawn: grids, curves, the animation and the HTML page."""
+"""Sample grids, curves, animations, the comparison of experiments, the HTML report and the model card."""

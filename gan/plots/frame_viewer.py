@@ -1,4 +1,4 @@
-"""The film as the report shows it: frames as small pictures with the figures of their iteration."""
+"""Training frames of the report's frame viewer: small images with the metrics of their iteration."""
 
 import base64
 import io
@@ -8,56 +8,58 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from gan.images import evenly_spaced_indices, parse_frame_name
-from gan.plots.curves import read_table
+from gan.images import FrameFile, evenly_spaced_indices, list_frames
+from gan.plots.curves import Table, read_table
 
-WEBP_QUALITY = 88  # of WebP, in colour
-MAX_BYTES = 5_000_000  # of all frames, as text
+WEBP_QUALITY = 88  # of color images; gray ones are lossless
+MAX_BYTES = 5_000_000  # of all data URLs together
 
 
-class Frame(NamedTuple):
-    """A picture (an address that holds it), its epoch and iteration, both counted from 1, and the figures there."""
+class FrameRecord(NamedTuple):
+    """One frame: the image as a data URL, epoch and iteration counted from 1, the metrics of that iteration."""
 
-    src: str
+    data_url: str
     epoch: int
     step: int
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
 
 
-def load_frames(reports: Path, most: int) -> list[Frame]:
-    """At most `most` of the frames in reports/frames/, and fewer where they are large, each with the nearest row of
-    reports/history.tsv."""
+def load_frames(reports: Path, max_frames: int) -> list[FrameRecord]:
+    """Load at most `max_frames` evenly spaced frames of reports/frames, fewer if they exceed MAX_BYTES.
+
+    The metrics of a frame are the row of reports/history.tsv that is nearest to its iteration.
+    """
     history = read_table(reports / "history.tsv")
-    places = ((parse_frame_name(path), path) for path in (reports / "frames").iterdir())
-    found = sorted((place, path) for place, path in places if place is not None)
-    frames = [_frame(*found[i], history) for i in evenly_spaced_indices(len(found), most)]
-    size = sum(len(frame.src) for frame in frames)
-    if size > MAX_BYTES:
-        frames = [frames[i] for i in evenly_spaced_indices(len(frames), max(2, len(frames) * MAX_BYTES // size))]
+    files = list_frames(reports / "frames")
+    frames = [_load_frame(files[i], history) for i in evenly_spaced_indices(len(files), max_frames)]
+    num_bytes = sum(len(frame.data_url) for frame in frames)
+    if num_bytes > MAX_BYTES:
+        max_frames = max(2, len(frames) * MAX_BYTES // num_bytes)
+        frames = [frames[i] for i in evenly_spaced_indices(len(frames), max_frames)]
     return frames
 
 
-def _frame(place: tuple[int, int], path: Path, history: Mapping[str, Sequence[float]]) -> Frame:
-    epoch, step = place[0] + 1, place[1] + 1
+def _load_frame(file: FrameFile, history: Table) -> FrameRecord:
+    step = file.step + 1
     row = min(range(len(history["step"])), key=lambda i: abs(history["step"][i] - step))
-    figures = {name: values[row] for name, values in history.items() if name not in ("step", "epoch")}
-    with Image.open(path) as image:
-        return Frame(to_data_url(image), epoch, step, figures)
+    metrics = {name: values[row] for name, values in history.items() if name not in ("step", "epoch")}
+    with Image.open(file.path) as image:
+        return FrameRecord(to_data_url(image), file.epoch + 1, step, metrics)
 
 
 def to_data_url(image: Image.Image) -> str:
-    """An address that holds the picture."""
+    """Encode an image as a WebP data URL."""
     out = io.BytesIO()
-    if image.mode == "L":  # few levels of few pixels: exact ones take no more room
+    if image.mode == "L":  # lossless WebP of a gray image is no larger
         image.convert("RGB").save(out, "WEBP", lossless=True, method=4)
     else:
         image.save(out, "WEBP", quality=WEBP_QUALITY, method=4)
     return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
-def to_records(frames: Sequence[Frame]) -> list[dict[str, Any]]:
-    """The frames as plain data, figures to four digits."""
+def to_records(frames: Sequence[FrameRecord]) -> list[dict[str, Any]]:
+    """Convert frames to plain data with metrics of four significant digits."""
     return [
-        {**frame._asdict(), "figures": {name: float(f"{value:.4g}") for name, value in frame.figures.items()}}
+        {**frame._asdict(), "metrics": {name: float(f"{value:.4g}") for name, value in frame.metrics.items()}}
         for frame in frames
     ]

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing else."""
+"""The HTML report, a single self-contained file, and the model card."""
 
 import base64
 import json
@@ -12,17 +12,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from gan.config import StrictConfig
 from gan.io import write_text
 from gan.plots.curves import ANIMATION_AXES
-from gan.plots.frame_viewer import Frame, to_records
+from gan.plots.frame_viewer import FrameRecord, to_records
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of the run, and what it would be if nobody had changed it."""
+    """One parameter of the run and its default."""
 
     name: str
     value: Any
     default: Any
-    meaning: str
+    description: str
 
     @property
     def changed(self) -> bool:
@@ -31,28 +31,35 @@ class Parameter:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that the report shows. `pictures` are files, `curves` SVG elements, by the names in the template."""
+    """Content of the report and the model card.
+
+    metadata: of the prepared dataset. metrics: last values of the training. parameters: by section of params.yaml.
+    images: image files by name. extra_images: those that only some architectures have. frames: of the training.
+    curves: SVG elements by name. evaluation: details written by gan.evaluation. metric_info: title and better
+    direction of each evaluation metric. networks: text summary. stage_seconds: duration of each stage's last run.
+    iterations_per_second: None if unknown. versions: of Python and the main packages.
+    """
 
     title: str
     metadata: Mapping[str, Any]
     metrics: Mapping[str, Any]
     parameters: Mapping[str, list[Parameter]]
-    pictures: Mapping[str, Path]
-    film: Sequence[Frame]
+    images: Mapping[str, Path]
+    extra_images: Mapping[str, Path]
+    frames: Sequence[FrameRecord]
     curves: Mapping[str, str]
     evaluation: Mapping[str, Any]
-    meanings: Mapping[str, Any]
+    metric_info: Mapping[str, Any]
     model: StrictConfig
-    recipe: NamedTuple
-    extras: Mapping[str, Path]
+    hparams: NamedTuple
     networks: str
-    seconds: Mapping[str, float]
-    rate: float | None
+    stage_seconds: Mapping[str, float]
+    iterations_per_second: float | None
     versions: Mapping[str, str]
 
 
 def parameter_rows(section: str, config: StrictConfig) -> list[Parameter]:
-    """The settings of a section as rows of a table."""
+    """Parameters of a section, in the order of its config class."""
     fields = type(config).model_fields
     return [
         Parameter(f"{section}.{name}", getattr(config, name), field.get_default(), field.description or "")
@@ -60,31 +67,30 @@ def parameter_rows(section: str, config: StrictConfig) -> list[Parameter]:
     ]
 
 
-def data_uri(path: Path) -> str:
-    """A picture's bytes as an address that holds them."""
+def file_data_url(path: Path) -> str:
+    """Data URL of an image file, byte for byte."""
     return f"data:image/{path.suffix.lstrip('.')};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
-def write_report(page: ReportData, out: Path) -> None:
-    """Write the report to `out`."""
-    uris = {name: data_uri(path) for name, path in [*page.pictures.items(), *page.extras.items()]}
-    write_text(out, render("report.html.j2", page=page, uris=uris, film=json_for_html(to_records(page.film))))
+def write_report(data: ReportData, out: Path) -> None:
+    """Write the HTML report."""
+    urls = {name: file_data_url(path) for name, path in {**data.images, **data.extra_images}.items()}
+    frames_json = json_for_html(to_records(data.frames))
+    write_text(out, render("report.html.j2", data=data, urls=urls, frames_json=frames_json))
 
 
-def write_model_card(page: ReportData, out: Path) -> None:
-    """Write the model card, as model hubs read it, to `out`."""
-    details = page.evaluation
-    obedience = {
-        name: value for name, value in details.get("obedience", {}).items() if not name.startswith("untranslated")
-    }
-    figures = {"frechet_ratio": details["frechet_ratio"], **obedience}
-    figures |= {name: row["samples"] for name, row in details["figures"].items()}
-    translates = page.model.model_dump()["architecture"] == "cyclegan"
-    write_text(out, render("model_card.md.j2", page=page, figures=figures, translates=translates))
+def write_model_card(data: ReportData, out: Path) -> None:
+    """Write the model card in the format of model hubs: YAML metadata, then Markdown."""
+    details = data.evaluation
+    metrics = {"frechet_ratio": details["frechet_ratio"]}
+    # A baseline is a metric of the classifier, not of the model.
+    metrics |= {name: value for name, value in details["conditional"].items() if not name.startswith("baseline")}
+    metrics |= {name: row["samples"] for name, row in details["metrics"].items()}
+    write_text(out, render("model_card.md.j2", data=data, metrics=metrics))
 
 
 def render(template: str, **values: Any) -> str:
-    """A template of this folder with its values."""
+    """Render a template of this folder."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=template.endswith(".html.j2"),
@@ -93,9 +99,9 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(film_axes=ANIMATION_AXES, **values)
+    return environment.get_template(template).render(animation_axes=ANIMATION_AXES, **values)
 
 
 def json_for_html(value: Any) -> str:
-    """JSON that can stand in a page: it holds no end of a script."""
+    """JSON that is safe inside a <script> element."""
     return json.dumps(value).replace("</", "<\\/")

@@ -1,4 +1,4 @@
-"""Checkpoints: a run that was stopped goes on where it was, and a changed run does not."""
+"""Checkpoints: an interrupted run resumes where it was, and a run with other settings does not."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ from filelock import FileLock, Timeout
 from gan.config import UserError
 from gan.io import atomic_write, write_json
 
-NUM_KEPT = 2  # the newest may be the one that a full disk or a power cut spoilt
+NUM_KEPT = 2  # a full disk or a power cut may have damaged the newest
 
 
 def fingerprint(config: Mapping[str, Any], files: Sequence[Path]) -> str:
-    """16 hexadecimal digits that change when the settings, a file of data or code, or PyTorch does."""
+    """Return 16 hexadecimal digits that change with the config, a file's content, or PyTorch's version."""
     digest = hashlib.sha256(json.dumps([config, torch.__version__], sort_keys=True).encode())
     for path in sorted(files):
         with path.open("rb") as file:
@@ -29,101 +29,134 @@ def fingerprint(config: Mapping[str, Any], files: Sequence[Path]) -> str:
 
 
 def imported_sources(root: Path) -> list[Path]:
-    """The source files under `root` that this process has imported."""
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    paths = {Path(file).resolve() for file in files if file and Path(file).is_file()}  # torch has modules without
-    packages = Path(sys.prefix).resolve()
-    return sorted(p for p in paths if p.is_relative_to(root.resolve()) and not p.is_relative_to(packages))
+    """Return the source files below `root` that this process has imported."""
+    root = root.resolve()
+    environment = Path(sys.prefix).resolve()
+    sources = set()
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if not file or not Path(file).is_file():  # PyTorch has modules without a file
+            continue
+        path = Path(file).resolve()
+        if path.is_relative_to(root) and not path.is_relative_to(environment):
+            sources.add(path)
+    return sorted(sources)
 
 
 @contextmanager
-def exclusive_lock(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
-    """Hold a lock on `folder`, one process at a time. `what` says what the holder does.
+def exclusive_lock(directory: Path, activity: str, *, wait: bool = False) -> Iterator[None]:
+    """Lock `directory` for this process. `activity` is what its owner is doing, for the error message.
 
-    Raises UserError that names the process that holds it, or waits for it if `wait`.
+    If another process holds the lock, wait for it, or raise UserError that names the process unless `wait`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    holder, lock = folder / "holder.json", FileLock(folder / "lock")
+    directory.mkdir(parents=True, exist_ok=True)
+    owner_file = directory / "holder.json"
+    lock = FileLock(directory / "lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        who = json.loads(holder.read_text())["process"] if holder.exists() else "unknown"
+        owner_pid = json.loads(owner_file.read_text())["process"] if owner_file.exists() else "unknown"
         if not wait:
-            raise UserError(f"process {who} is {what}; wait for it, or end it with `kill {who}`") from None
-        print(f"train: waiting for process {who}, which is {what}", flush=True)
+            raise UserError(
+                f"process {owner_pid} is {activity}; wait for it, or end it with `kill {owner_pid}`"
+            ) from None
+        print(f"train: waiting for process {owner_pid}, which is {activity}", flush=True)
         lock.acquire()
     try:
-        write_json(holder, {"process": os.getpid()})
+        write_json(owner_file, {"process": os.getpid()})
         yield
     finally:
         lock.release()
 
 
 class CheckpointManager:
-    """The checkpoints of one run, in a folder of its own that one process at a time holds."""
+    """The checkpoints of one run, in a directory that one process at a time locks."""
 
-    def __init__(self, folder: Path, seconds: float = 60) -> None:
-        """`seconds`: time between two of them."""
-        self.folder, self.seconds = folder, seconds
+    def __init__(self, directory: Path, interval_seconds: float = 60) -> None:
+        """interval_seconds: time between two checkpoints."""
+        self.directory = directory
+        self.interval_seconds = interval_seconds
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:
-        """Write the state after `step` iterations, and remove those before it but the newest of them."""
+        """Write the state after `step` iterations, and delete all older ones but the newest.
+
+        Raises UserError if a value is not finite, or if the file cannot be written.
+        """
         _check_finite(step, state)
-        path = self.folder / f"step-{step:09d}.pt"
+        path = self.directory / f"step-{step:09d}.pt"
         try:
             with atomic_write(path) as temporary:
                 torch.save(dict(state), temporary)
         except (OSError, RuntimeError) as error:  # RuntimeError: how torch.save reports a full disk
-            last = [found.name for found in self._paths(step) if found != path]
-            kept = f"the last good one is {last[0]}" if last else "there is none before it"
+            older = [other.name for other in self._paths(step) if other != path]
+            kept = f"the last good one is {older[0]}" if older else "there is none before it"
             raise UserError(
                 f"{path}: could not be written ({_short_error(error)}); {kept}; free disk space, run again"
             ) from None
-        for old in self._paths(step)[NUM_KEPT:]:
-            old.unlink()
+        for old_path in self._paths(step)[NUM_KEPT:]:
+            old_path.unlink()
 
-    def newest(self, last_step: int) -> int:
-        """The iterations of the newest state of at most `last_step`, damaged or not; 0 if there is none."""
-        return max((int(path.stem.removeprefix("step-")) for path in self._paths(last_step)), default=0)
+    def latest_step(self, max_step: int) -> int:
+        """Return the step of the newest checkpoint up to `max_step`, damaged or not; 0 if there is none."""
+        return max((_step_of(path) for path in self._paths(max_step)), default=0)
 
-    def load(self, last_step: int) -> dict[str, Any] | None:
-        """The newest whole state of at most `last_step` iterations, or None. Damaged files are named and set aside."""
-        for torn in self.folder.glob(".step-*.partial.pt"):  # of a process that was killed while it wrote
-            torn.unlink()
-        for path in self._paths(last_step):
+    def load(self, max_step: int) -> dict[str, Any] | None:
+        """Return the newest readable state up to `max_step`, or None.
+
+        A file that is damaged, or of an earlier version of this project, is named and set aside.
+        """
+        for partial in self.directory.glob(".step-*.partial.pt"):  # left by a process that was killed while it wrote
+            partial.unlink()
+        for path in self._paths(max_step):
             try:
-                with zipfile.ZipFile(path) as archive:
-                    damaged = archive.testzip()  # torch.load itself does not look at the checksums
-                if damaged is not None:
-                    raise ValueError(f"checksum of {damaged}")
-                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-                if not {"game", "history"} <= state.keys():
-                    raise ValueError("not a checkpoint of this project")
+                return _read(path)
+            except _OldFormatError:
+                print(f"train: {path} is a checkpoint of an earlier version of this project; not used", file=sys.stderr)
+                path.replace(path.with_suffix(".old"))
             except Exception as error:  # a damaged file can make the readers raise anything
                 print(f"train: {path} is damaged ({_short_error(error)}); not used", file=sys.stderr)
                 path.replace(path.with_suffix(".damaged"))
-                continue
-            return state
         return None
 
-    def _paths(self, last_step: int) -> list[Path]:
-        """The files of up to `last_step` iterations, the newest first."""
-        found = (
-            (int(path.stem.removeprefix("step-")), path) for path in self.folder.glob("step-" + "[0-9]" * 9 + ".pt")
-        )
-        return [path for step, path in sorted(found, reverse=True) if step <= last_step]
+    def _paths(self, max_step: int) -> list[Path]:
+        """Return the files of up to `max_step` iterations, the newest first."""
+        paths = self.directory.glob("step-" + "[0-9]" * 9 + ".pt")
+        return sorted((path for path in paths if _step_of(path) <= max_step), reverse=True)
+
+
+class _OldFormatError(Exception):
+    """The checkpoint was written before trainers replaced games."""
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as archive:
+        damaged_member = archive.testzip()  # torch.load does not verify the checksums
+    if damaged_member is not None:
+        raise ValueError(f"checksum of {damaged_member}")
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    if "game" in state:
+        raise _OldFormatError
+    if not {"trainer", "metrics_log"} <= state.keys():
+        raise ValueError("not a checkpoint of this project")
+    return state
+
+
+def _step_of(path: Path) -> int:
+    return int(path.stem.removeprefix("step-"))
 
 
 def _check_finite(step: int, state: Any) -> None:
-    """Raise UserError if a tensor anywhere in `state` has a value that is not finite."""
+    """Raise UserError if any tensor in `state` has a value that is not finite."""
     if isinstance(state, torch.Tensor):
         if state.is_floating_point() and not state.isfinite().all():
             raise UserError(
                 f"a weight became infinite or not a number at or before iteration {step:,}: the training has diverged; "
-                "try a lower train.lr or another train.seed; the checkpoints before this are kept"
+                "try a lower train.lr or another train.seed; the earlier checkpoints are kept"
             )
-    elif isinstance(state, Mapping | list | tuple):
-        for value in state.values() if isinstance(state, Mapping) else state:
+    elif isinstance(state, Mapping):
+        _check_finite(step, list(state.values()))
+    elif isinstance(state, list | tuple):
+        for value in state:
             _check_finite(step, value)
 
 

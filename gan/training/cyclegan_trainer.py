@@ -1,150 +1,153 @@
-"""The game of two translators against two discriminators: CycleGAN."""
+"""The training step of CycleGAN."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import l1_loss
 
 from gan.data.dataset import Batch
 from gan.networks.config import ModelConfig
 from gan.networks.cyclegan import CycleDiscriminators, CycleGenerators
-from gan.networks.factory import build_discriminator, build_generator
 from gan.networks.mlp import ImageShape
-from gan.networks.summary import network_summary
 from gan.training.config import TrainConfig
 from gan.training.distributed import SINGLE_PROCESS, DistributedContext
-from gan.training.ema import EMA
-from gan.training.hparams import resolve_hparams, resolve_model_config
-from gan.training.losses import LOSSES
-from gan.training.player import Player
+from gan.training.summary import network_summary
 from gan.training.trainer import BaseTrainer
 
-POOL_SIZE = 50  # past translations that the discriminators are shown
+POOL_SIZE = 50
+
+
+class ImagePool:
+    """Past translations for a discriminator (Zhu et al. 2017, section 4, after Shrivastava et al. 2017)."""
+
+    def __init__(self, images: Tensor) -> None:
+        """images: the pool's first images, [N, C, H, W]; N may be 0."""
+        self.images = images
+
+    def query(self, fake_images: Tensor, rng: torch.Generator) -> Tensor:
+        """Return each image, or with probability ½ an older one in its place, which the image then replaces."""
+        size = max(POOL_SIZE, len(fake_images))
+        if len(self.images) < size:
+            self.images = torch.cat([self.images, fake_images[: size - len(self.images)]])
+            return fake_images
+        is_swapped = torch.rand(len(fake_images), generator=rng) < 0.5
+        indices = torch.randperm(size, generator=rng)[: len(fake_images)][is_swapped].to(fake_images.device)
+        is_swapped = is_swapped.to(fake_images.device)
+        mixed = fake_images.clone()
+        mixed[is_swapped] = self.images[indices]
+        self.images[indices] = fake_images[is_swapped]
+        return mixed
 
 
 class CycleGANTrainer(BaseTrainer):
-    """Pictures of one set are translated to another and back, without pairs (Zhu et al. 2017, CycleGAN, equation 3).
+    """Two generators translate between datasets A and B without pairs (CycleGAN, Zhu et al. 2017, equation 3).
 
-    Each translator is to deceive a discriminator of the set that it translates to; there and back again is to give the
-    picture that it began with (`cycle`, L1), and what is of the set already is to be left alone (`identity`, L1). The
-    translators move first; the discriminators then learn from fakes half of which are older (a pool of 50). Several
-    processes have no pool: each would have one of its own, and a run that goes on only that of the first.
+    Each generator should fool the discriminator of the dataset it translates to; the translation of a translation
+    should be the original image (cycle consistency, L1); an image of the output dataset should stay as it is (identity
+    loss, L1). https://arxiv.org/abs/1703.10593
+
+    Several processes have no image pool: a resumed training would know only that of the main process.
     """
 
-    together = 1
-    scalars = ("generator_loss", "discriminator_loss", "d_real", "d_fake", "cycle_error", "identity_error")
+    metric_names = ("generator_loss", "discriminator_loss", "d_real", "d_fake", "cycle_error", "identity_error")
+    batch_multiple = 1
+    generator: CycleGenerators
+    discriminator: CycleDiscriminators
 
     def __init__(
         self,
         model: ModelConfig,
         train: TrainConfig,
-        shape: ImageShape,
+        image_shape: ImageShape,
         device: torch.device | str = "cpu",
         *,
-        examples: Tensor,
-        team: DistributedContext = SINGLE_PROCESS,
+        preview_inputs: Tensor,
+        context: DistributedContext = SINGLE_PROCESS,
         precision: str = "float32",
     ) -> None:
-        """examples: pictures of the first set in [-1, 1], [N, C, H, W], whose translations are the frames."""
-        self.team, self.recipe = team, resolve_hparams(model, train, max(shape[1:]))
-        self.model = resolve_model_config(model, self.recipe)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(train.seed)
-            translators, critics = build_generator(self.model, shape), build_discriminator(self.model, shape)
-        assert isinstance(translators, CycleGenerators) and isinstance(critics, CycleDiscriminators)
-        self.generator = self.translators = translators.to(device)
-        self.discriminator = self.critics = critics.to(device)
-        more: dict[str, Any] = {"team": team, "bfloat16": precision == "bfloat16"}
-        self._generator = Player(self.translators, self.recipe.lr, self.recipe.betas, **more)
-        self._critic = Player(self.critics, self.recipe.discriminator_lr, self.recipe.betas, **more)
-        self.average = EMA(self.translators, train.ema) if train.ema > 0 else None
-        self.loss, self._weights = LOSSES[self.recipe.loss](), (train.cycle_weight, train.identity_weight)
-        # The paper halves the discriminators' squares alone; LeastSquares halves the generator's, too.
-        self._scale = 2.0 if self.recipe.loss == "lsgan" else 1.0
-        self._examples = examples.to(device)
-        self._random = torch.Generator().manual_seed(train.seed)
-        self._pools = [torch.zeros(0, *shape, device=device) for _ in range(2)]
+        """preview_inputs: images of dataset A, [N, C, H, W] in [-1, 1], whose translations are the frames."""
+        super().__init__(model, train, image_shape, device, context=context, precision=precision)
+        self.cycle_weight = train.cycle_weight
+        self.identity_weight = train.identity_weight
+        # The paper halves the squares of the discriminators only; LeastSquares halves the generator's as well.
+        self.gan_weight = 2.0 if self.hparams.loss == "lsgan" else 1.0
+        self.preview_inputs = preview_inputs.to(self.device)
+        self.rng = torch.Generator().manual_seed(train.seed)
+        self.pools = [ImagePool(torch.zeros(0, *image_shape, device=self.device)) for _ in range(2)]
 
     def step(self, batch: Batch) -> Tensor:
-        a, b = batch.images, batch.target
+        """Run one iteration; see BaseTrainer.step. Both gradients are taken at the current weights."""
+        a = batch.images
+        b = batch.target_images
         assert b is not None
-        share = len(a) / batch.rows
-        with self._critic.mixed(a.device):
-            real = self._judge(a, b)  # serves both moves
-        with self._generator.mixed(a.device):
-            fake_b, fake_a = self.translators.there(a), self.translators.back(b)
-            cycle = _difference(self.translators.back(fake_b), a) + _difference(self.translators.there(fake_a), b)
-            same = _difference(self.translators.there(b), b) + _difference(self.translators.back(a), a)
-            pairs = zip(real, self._judge(fake_a, fake_b), strict=True)
-            fooled = [self.loss.generator(on_real.detach(), on_fake) for on_real, on_fake in pairs]
-            adversarial = fooled[0] + fooled[1]
-            total = self._scale * adversarial + self._weights[0] * cycle + self._weights[1] * same
-        gradients = torch.autograd.grad(total * share, self._generator.parameters)
-        old_a, old_b = (self._older(i, _full(fake.detach())) for i, fake in enumerate((fake_a, fake_b)))
-        with self._critic.mixed(a.device):
-            fake = self._judge(old_a, old_b)
-            losses = [self.loss.discriminator(*pair) for pair in zip(real, fake, strict=True)]
-        against = torch.autograd.grad((losses[0] + losses[1]) * share, self._critic.parameters)
-        self._generator.move(gradients)
-        self._critic.move(against)
-        if self.average is not None:
-            self.average.update()
-        answers = [torch.cat([x.flatten() for x in some]).detach() for some in (real, fake)]
-        means = [(x.sigmoid() if self.recipe.probabilities else x).mean() for x in answers]
-        values = [adversarial.detach() / 2, (losses[0] + losses[1]).detach() / 2, *means, cycle.detach(), same.detach()]
-        return self.team.add(torch.stack(values) * share)
+        weight = len(a) / batch.global_size  # of this rank's means in those of the whole batch
+        g_ab = self.generator.g_ab
+        g_ba = self.generator.g_ba
 
-    def _judge(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of pictures of both sets, in one row each."""
-        return _full(self.critics.source(a)).flatten(), _full(self.critics.target(b)).flatten()
+        fake_b = self.forward(g_ab, a)
+        fake_a = self.forward(g_ba, b)
+        cycle_loss = l1_loss(self.forward(g_ba, fake_b), a) + l1_loss(self.forward(g_ab, fake_a), b)
+        identity_loss = l1_loss(self.forward(g_ab, b), b) + l1_loss(self.forward(g_ba, a), a)
+        real_logits = self.discriminate(a, b)
+        fake_logits = self.discriminate(fake_a, fake_b)
+        gan_loss_a, gan_loss_b = map(self.loss.generator, [x.detach() for x in real_logits], fake_logits)
+        gan_loss = gan_loss_a + gan_loss_b
+        g_loss = self.gan_weight * gan_loss + self.cycle_weight * cycle_loss + self.identity_weight * identity_loss
+        self.g_optimizer.zero_grad()
+        (weight * g_loss).backward(inputs=self.g_params)
 
-    def _older(self, which: int, fakes: Tensor) -> Tensor:
-        """Fakes for a discriminator: each one, or with a chance of ½ an older one, whose place in the pool it takes."""
-        if self.team.size > 1:
-            return fakes
-        pool, size = self._pools[which], max(POOL_SIZE, len(fakes))
-        if len(pool) < size:
-            self._pools[which] = torch.cat([pool, fakes[: size - len(pool)]])
-            return fakes
-        swapped = torch.rand(len(fakes), generator=self._random) < 0.5
-        places = torch.randperm(size, generator=self._random)[: len(fakes)][swapped].to(fakes.device)
-        swapped, shown = swapped.to(fakes.device), fakes.clone()
-        shown[swapped] = pool[places]
-        pool[places] = fakes[swapped]
-        return shown
+        old_fakes = [self.older_fakes(i, fake.detach()) for i, fake in enumerate((fake_a, fake_b))]
+        old_logits = self.discriminate(*old_fakes)
+        d_loss_a, d_loss_b = map(self.loss.discriminator, real_logits, old_logits)
+        d_loss = d_loss_a + d_loss_b
+        self.d_optimizer.zero_grad()
+        (weight * d_loss).backward(inputs=self.d_params)
+
+        self.context.all_reduce_grads(self.g_params)
+        self.context.all_reduce_grads(self.d_params)
+        self.g_optimizer.step()
+        self.d_optimizer.step()
+        if self.ema is not None:
+            self.ema.update()
+
+        d_real = self.mean_output(torch.cat(real_logits))
+        d_fake = self.mean_output(torch.cat(old_logits))
+        metrics = torch.stack([gan_loss / 2, d_loss / 2, d_real, d_fake, cycle_loss, identity_loss])
+        return self.context.all_reduce(weight * metrics.detach())
+
+    def discriminate(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the patch logits of images of A and of B, each flattened to one dimension."""
+        logits_a = self.forward(self.discriminator.d_a, a)
+        logits_b = self.forward(self.discriminator.d_b, b)
+        return logits_a.flatten(), logits_b.flatten()
+
+    def older_fakes(self, index: int, fake_images: Tensor) -> Tensor:
+        """Return fake images for discriminator number `index`, half of them from its pool."""
+        if self.context.world_size > 1:
+            return fake_images
+        return self.pools[index].query(fake_images, self.rng)
 
     @torch.no_grad()
-    def preview(self) -> Tensor:
-        translated: Tensor = self._sampler()(self._examples)
-        return translated
+    def preview_images(self) -> Tensor:
+        images: Tensor = self.sampling_network()(self.preview_inputs)
+        return images
 
-    def description(self) -> str:
-        pictures = self._examples[:1].expand(64, -1, -1, -1)
-        there, target = self.translators.there, self.critics.target
-        return (
-            network_summary("Translator, there (the one back is alike)", there, pictures)
-            + "\n"
-            + network_summary("Discriminator of the target (that of the source is alike)", target, pictures)
-        )
+    def sampling_network(self) -> nn.Module:
+        return self.generator if self.ema is None else self.ema.with_recomputed_bn(self.preview_inputs)
+
+    def summary(self) -> str:
+        images = self.preview_inputs[:1].expand(64, -1, -1, -1)
+        generator = network_summary("Generator A → B (B → A has the same layers)", self.generator.g_ab, images)
+        discriminator = network_summary("Discriminator of B (A's has the same layers)", self.discriminator.d_b, images)
+        return generator + "\n" + discriminator
 
     def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"random": self._random.get_state(), "pools": self._pools}
+        pools = [pool.images for pool in self.pools]
+        return super().state_dict() | {"rng": self.rng.get_state(), "pools": pools}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
-        self._random.set_state(state["random"].cpu())
-        self._pools = [pool.to(self._examples.device) for pool in state["pools"]]
-
-    def _sampler(self) -> nn.Module:
-        return self.translators if self.average is None else self.average.settled(self._examples)
-
-
-def _difference(one: Tensor, other: Tensor) -> Tensor:
-    """Mean absolute difference."""
-    return (_full(one) - other).abs().mean()
-
-
-def _full(x: Tensor) -> Tensor:
-    """Losses are not made in bfloat16."""
-    return x.float() if x.dtype == torch.bfloat16 else x
+        self.rng.set_state(state["rng"].cpu())
+        self.pools = [ImagePool(images.to(self.device)) for images in state["pools"]]

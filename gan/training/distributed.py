@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -10,79 +11,87 @@ from typing import Any, NoReturn
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from gan.config import UserError
 
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """A process's place among `size` of them. Each works on its part of every batch; one process is a team, too."""
+    """The rank of this process among `world_size` processes, each of which trains on its shard of every batch."""
 
     rank: int = 0
-    size: int = 1
+    world_size: int = 1
 
     @staticmethod
-    def is_started() -> bool:
+    def is_launched() -> bool:
         """Whether torchrun has started this process."""
         return dist.is_available() and dist.is_torchelastic_launched()
 
     @classmethod
-    def join(cls, device: torch.device) -> "DistributedContext":
-        """The team that torchrun has started this process for, or one of its own. Raises UserError if it cannot."""
-        if not cls.is_started():
+    def init(cls, device: torch.device) -> "DistributedContext":
+        """Join the processes that torchrun has started; without torchrun, return a context of one process.
+
+        Raises UserError if the device cannot be used by several processes.
+        """
+        if not cls.is_launched():
             return cls()
-        place = int(os.environ["LOCAL_RANK"])
+        local_rank = int(os.environ["LOCAL_RANK"])
         if device.type == "mps":
-            raise UserError("runtime.device: mps cannot add up over processes; use cpu, or runtime.processes: 1")
+            raise UserError("runtime.device: mps cannot be used by several processes; use cpu, or runtime.processes: 1")
         if device.type == "cuda":
-            if place >= torch.cuda.device_count():
-                raise UserError(f"runtime.processes: more than this machine's GPUs, {torch.cuda.device_count()}")
-            torch.cuda.set_device(place)
-        # The first process may wait for another run of the same settings; one that ends is noticed at once.
+            if local_rank >= torch.cuda.device_count():
+                raise UserError(f"runtime.processes: more than the {torch.cuda.device_count()} GPUs of this machine")
+            torch.cuda.set_device(local_rank)
+        # The main process may wait a long time for another run of the same settings. A process that ends is noticed.
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(days=1))
         return cls(dist.get_rank(), dist.get_world_size())
 
     @property
-    def ask_every(self) -> int:
-        """Iterations between two questions of `any`, each of which costs a message to all."""
-        return 1 if self.size == 1 else 10
-
-    @property
-    def leads(self) -> bool:
-        """Whether it is this process that writes and prints."""
+    def is_main_process(self) -> bool:
+        """Whether this process writes files and prints."""
         return self.rank == 0
 
-    def part(self, rows: Tensor) -> Tensor:
-        """The rows that are this process's."""
-        return rows if self.size == 1 else rows.tensor_split(self.size)[self.rank]
+    @property
+    def stop_check_interval(self) -> int:
+        """Iterations between two calls of `any_rank`, each of which costs a message to all processes."""
+        return 1 if self.world_size == 1 else 10
 
-    def add(self, tensor: Tensor) -> Tensor:
-        """Replace `tensor` by its sum over the processes, and return it."""
-        if self.size > 1:
+    def shard(self, batch: Tensor) -> Tensor:
+        """Return this rank's rows of a tensor that all ranks hold."""
+        return batch if self.world_size == 1 else batch.tensor_split(self.world_size)[self.rank]
+
+    def all_reduce(self, tensor: Tensor) -> Tensor:
+        """Replace `tensor` by its sum over the ranks, and return it."""
+        if self.world_size > 1:
             dist.all_reduce(tensor)
         return tensor
 
-    def any(self, wish: bool) -> bool:
-        """Whether any process has this wish. All must ask."""
-        if self.size == 1:
-            return wish
-        backend = "cuda" if dist.get_backend() == "nccl" else "cpu"
-        count = torch.tensor(int(wish), device=backend)
-        dist.all_reduce(count)
-        return bool(count)
+    def all_reduce_grads(self, parameters: Iterable[Tensor]) -> None:
+        """Replace the gradients of `parameters` by their sums over the ranks, in one message."""
+        if self.world_size > 1:
+            gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+            vector_to_parameters(self.all_reduce(parameters_to_vector(gradients)), gradients)
 
-    def from_leader(self, value: Any) -> Any:
-        """The leader's value, tensors on the CPU and plain data, for all. Only the leader needs to have one."""
-        if self.size == 1:
+    def any_rank(self, flag: bool) -> bool:
+        """Whether `flag` is true on any rank. All ranks must call this."""
+        if self.world_size == 1:
+            return flag
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        return bool(self.all_reduce(torch.tensor(int(flag), device=device)))
+
+    def broadcast_object(self, value: Any) -> Any:
+        """Return the main process's value (CPU tensors and plain data) on all ranks."""
+        if self.world_size == 1:
             return value
-        file = io.BytesIO()  # torch.save writes what tensors share once, pickle as often as they share it
-        torch.save(value, file)
-        box = [file.getvalue()]
-        dist.broadcast_object_list(box)
-        return torch.load(io.BytesIO(box[0]), map_location="cpu", weights_only=True)
+        buffer = io.BytesIO()  # torch.save writes storage that tensors share once; pickle repeats it
+        torch.save(value, buffer)
+        payload = [buffer.getvalue()]
+        dist.broadcast_object_list(payload)
+        return torch.load(io.BytesIO(payload[0]), map_location="cpu", weights_only=True)
 
-    def leave(self) -> None:
-        """End working together."""
+    def shutdown(self) -> None:
+        """Leave the process group."""
         if dist.is_available() and dist.is_initialized():
             dist.destroy_process_group()
 
@@ -90,10 +99,10 @@ class DistributedContext:
 SINGLE_PROCESS = DistributedContext()
 
 
-def launch(module: str, processes: int) -> NoReturn:
-    """Run `python -m module` in so many processes of this machine, as `torchrun --standalone` does, and exit.
+def launch(module: str, num_processes: int) -> NoReturn:
+    """Run `python -m module` in several processes of this machine, as `torchrun --standalone` does, and exit.
 
-    Raises UserError if one of them fails (it has said why), KeyboardInterrupt if they were asked to stop.
+    Raises UserError if one of them fails (it has printed why), KeyboardInterrupt if they were asked to stop.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -102,7 +111,7 @@ def launch(module: str, processes: int) -> NoReturn:
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
-        nproc_per_node=processes,
+        nproc_per_node=num_processes,
         run_id=str(os.getpid()),
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
@@ -117,5 +126,5 @@ def launch(module: str, processes: int) -> NoReturn:
         rank, failure = error.get_first_failure()
         if failure.exitcode == 130:
             raise KeyboardInterrupt from None
-        raise UserError(f"process {rank} of {processes} ended with status {failure.exitcode}; see above") from None
-    sys.exit()  # the first of them has said all there is to say
+        raise UserError(f"process {rank} of {num_processes} ended with status {failure.exitcode}; see above") from None
+    sys.exit()  # the main process has printed all there is to say

@@ -1,4 +1,4 @@
-"""The frames of the film: what the generator draws from the same latents as it learns."""
+"""Frames of the animation: images that the generator makes of the same latents while it learns."""
 
 import shutil
 from pathlib import Path
@@ -10,33 +10,39 @@ from gan.io import atomic_write
 if TYPE_CHECKING:
     from torch import Tensor
 
-COLUMNS = 5
+NUM_COLUMNS = 5
 
 
 class FrameWriter:
-    """Frames in the folder `out`, with copies in `kept`, from which a run that goes on takes those made before."""
+    """Write frames to `out_dir`, with copies in `cache_dir` from which a resumed run restores earlier ones."""
 
-    def __init__(self, out: Path, kept: Path, every: int) -> None:
-        self.out, self.kept, self.every = out, kept, every
+    def __init__(self, out_dir: Path, cache_dir: Path, interval: int) -> None:
+        """interval: iterations between two frames."""
+        self.out_dir = out_dir
+        self.cache_dir = cache_dir
+        self.interval = interval
 
-    def rewind(self, step: int) -> None:
-        """Make `out` hold exactly the frames of the first `step` iterations."""
-        shutil.rmtree(self.out, ignore_errors=True)
-        self.out.mkdir(parents=True)
-        self.kept.mkdir(parents=True, exist_ok=True)
-        for path in self.kept.iterdir():
-            place = parse_frame_name(path)
-            if place and place[1] < step and self.wants(place[1]):
-                shutil.copyfile(path, self.out / path.name)
+    def restore(self, step: int) -> None:
+        """Make `out_dir` hold exactly the frames of the first `step` iterations."""
+        shutil.rmtree(self.out_dir, ignore_errors=True)
+        self.out_dir.mkdir(parents=True)
+        self.cache_dir.mkdir(parents=True, exist_ok=True)
+        for path in self.cache_dir.iterdir():
+            position = parse_frame_name(path)
+            if position is None:
+                continue
+            _, frame_step = position
+            if frame_step < step and self.should_save(frame_step):
+                shutil.copyfile(path, self.out_dir / path.name)
 
-    def wants(self, step: int) -> bool:
-        """Whether iteration `step`, counted from 0, has a frame of its own."""
-        return step % self.every == 0
+    def should_save(self, step: int) -> bool:
+        """Whether iteration `step`, counted from 0, has a frame."""
+        return step % self.interval == 0
 
-    def add(self, epoch: int, step: int, pictures: "Tensor") -> None:
-        """Save pictures in [-1, 1], [N, C, H, W], as the frame of iteration `step`."""
-        path = self.out / frame_name(epoch, step)
-        save_png(make_grid(to_uint8(pictures), COLUMNS), path)
-        if self.wants(step):  # the last frame of a run that may be extended later is not one of the longer run's
-            with atomic_write(self.kept / path.name) as temporary:
+    def save(self, epoch: int, step: int, images: "Tensor") -> None:
+        """Save images [N, C, H, W] in [-1, 1] as the frame of iteration `step`."""
+        path = self.out_dir / frame_name(epoch, step)
+        save_png(make_grid(to_uint8(images), NUM_COLUMNS), path)
+        if self.should_save(step):  # the last frame of a run is not one of a longer run's frames
+            with atomic_write(self.cache_dir / path.name) as temporary:
                 shutil.copyfile(path, temporary)

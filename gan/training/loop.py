@@ -18,132 +18,157 @@ from gan.training.metrics_log import MetricsLog
 from gan.training.progress import ProgressBar
 from gan.training.signals import GracefulStop
 from gan.training.snapshots import SnapshotWriter
-from gan.training.trainer import TrainerProtocol
+from gan.training.trainer import BaseTrainer
 
 
 @dataclass(frozen=True)
 class Result:
-    """The history of a finished training, and this process's rate in iterations a second (0 if none were left)."""
+    """The log of a finished training, and the speed of this process (0 if no iteration was left)."""
 
-    history: MetricsLog
-    rate: float
+    log: MetricsLog
+    iterations_per_second: float
 
-    def report(self, path: Path) -> None:
-        """Write the rate to `path` as JSON and print it, if there was anything left to do."""
-        if self.rate:
-            write_json(path, {"iterations_per_second": round(self.rate, 1)})
-            print(f"train: {self.history.step:,} iterations, {self.rate:.1f} it/s")
+    def write_speed(self, path: Path) -> None:
+        """Write the speed to `path` as JSON and print it, unless no iteration was left."""
+        if self.iterations_per_second:
+            write_json(path, {"iterations_per_second": round(self.iterations_per_second, 1)})
+            print(f"train: {self.log.step:,} iterations, {self.iterations_per_second:.1f} it/s")
 
 
 def train(
-    game: TrainerProtocol,
-    batches: BatchLoader,
+    trainer: BaseTrainer,
+    loader: BatchLoader,
     config: TrainConfig,
     checkpoints: CheckpointManager,
-    film: FrameWriter,
+    frames: FrameWriter,
     *,
     snapshots: SnapshotWriter,
-    team: DistributedContext = SINGLE_PROCESS,
+    context: DistributedContext = SINGLE_PROCESS,
 ) -> Result:
-    """Train `game` for settings.epochs passes over `batches`, going on from the newest of its `checkpoints`.
+    """Train for config.epochs passes over the data, resuming from the newest checkpoint.
 
-    The film gets a frame every settings.frame_every iterations, the first included, and one of the last; the snapshots
-    get the network that samples are drawn with after each of the epochs that they want.
-    SIGINT and SIGTERM save a checkpoint and raise KeyboardInterrupt; losses that are not finite raise UserError.
-    All processes of a team call this; its leader alone reads and writes files.
+    A frame is saved every config.frame_every iterations, the first included, and after the last. A snapshot is saved
+    after each epoch that `snapshots` asks for. All ranks call this; only the main process reads and writes files.
+
+    Raises KeyboardInterrupt after SIGINT or SIGTERM, once a checkpoint is saved; UserError if the training diverges.
     """
-    last = config.epochs * len(batches)
-    history = MetricsLog(game.scalars, config.log_every, len(batches))
-    state = team.from_leader(_load(checkpoints, snapshots, len(batches), last) if team.leads else None)
-    if state is not None:
-        game.load_state_dict(state["game"])
-        history.load_state_dict(state["history"], batches.images.device)
-    if team.leads:
-        film.rewind(history.step)
-        snapshots.rewind(history.step // len(batches))
-        _say(state, history, last)
-    first, threads = history.step, torch.get_num_threads()
-    progress, saved = ProgressBar(first, last, quiet=not team.leads), time.perf_counter()
+    steps_per_epoch = len(loader)
+    total_steps = config.epochs * steps_per_epoch
+    log = MetricsLog(trainer.metric_names, config.log_every, steps_per_epoch)
+    resume(trainer, log, checkpoints, frames, snapshots=snapshots, total_steps=total_steps, context=context)
+    start_step = log.step
+    progress = ProgressBar(start_step, total_steps, disabled=not context.is_main_process)
+    last_save_time = time.perf_counter()
 
-    def save() -> None:
-        history.check()
-        if team.leads:
-            state = {"history": history.state_dict(), "game": game.state_dict(), "threads": threads}
-            checkpoints.save(history.step, state)
+    def save_checkpoint() -> None:
+        log.check_finite()
+        if context.is_main_process:
+            state = {
+                "trainer": trainer.state_dict(),
+                "metrics_log": log.state_dict(),
+                "threads": torch.get_num_threads(),
+            }
+            checkpoints.save(log.step, state)
 
-    def draw(epoch: int, iteration: int) -> None:
-        if team.leads:
-            film.add(epoch, iteration, game.preview())
+    def save_frame(epoch: int, step: int) -> None:
+        if context.is_main_process:
+            frames.save(epoch, step, trainer.preview_images())
 
-    def snap() -> None:
-        epoch, inside = divmod(history.step, len(batches))
-        if team.leads and not inside and snapshots.wants(epoch):
-            snapshots.add(epoch, game.snapshot())
+    def save_snapshot() -> None:
+        epoch, steps_into_epoch = divmod(log.step, steps_per_epoch)
+        if context.is_main_process and steps_into_epoch == 0 and snapshots.should_save(epoch):
+            snapshots.save(epoch, trainer.copy_ema_generator())
 
-    snap()  # a longer run may have left a checkpoint, but no snapshot, of an epoch that is the last one here
-    with GracefulStop(patient=team.size > 1) as interruption, game.running():
-        for epoch, batch in _remaining(batches, history.step, config.epochs):
-            iteration = history.step
+    save_snapshot()  # a longer run may have left a checkpoint but no snapshot of this run's last epoch
+    with GracefulStop(ignore_repeats=context.world_size > 1) as signals:
+        for epoch, batch in remaining_batches(loader, log.step, config.epochs):
+            step = log.step
             if config.lr_decay:
-                game.anneal(config.rate(iteration / last))
-            history.add(game.step(batch))
-            if film.wants(iteration):
-                draw(epoch, iteration)
-            snap()  # before the checkpoint: one that counts an epoch as done must find its snapshot kept
-            progress.show(history, config.epochs)
-            stop = iteration % team.ask_every == 0 and team.any(interruption.wanted)
-            if stop or time.perf_counter() - saved > checkpoints.seconds:
-                save()
-                saved = time.perf_counter()
+                trainer.set_lr_scale(config.lr_scale(step / total_steps))
+            log.update(trainer.step(batch))
+            if frames.should_save(step):
+                save_frame(epoch, step)
+            save_snapshot()  # before the checkpoint: one that counts an epoch as done must find its snapshot cached
+            progress.update(log, config.epochs)
+            stop = step % context.stop_check_interval == 0 and context.any_rank(signals.stop_requested)
+            if stop or time.perf_counter() - last_save_time > checkpoints.interval_seconds:
+                save_checkpoint()
+                last_save_time = time.perf_counter()
             if stop:
-                team.any(False)  # wait until all is written: the first process to leave takes the others with it
+                context.any_rank(False)  # wait until all is written: the first rank to leave ends the others
                 raise KeyboardInterrupt
-        seconds = progress.close(history.step)
-        if history.step > first:
-            save()
-        if not film.wants(history.step - 1):
-            draw(config.epochs - 1, history.step - 1)
-        if team.any(interruption.wanted):  # all is saved, but who asked to stop does not want the stages after this one
+        seconds = progress.close(log.step)
+        if log.step > start_step:
+            save_checkpoint()
+        if not frames.should_save(log.step - 1):
+            save_frame(config.epochs - 1, log.step - 1)
+        if context.any_rank(signals.stop_requested):  # all is saved, but the user does not want the later stages
             raise KeyboardInterrupt
-    return Result(history, (history.step - first) / seconds)
+    return Result(log, (log.step - start_step) / seconds)
 
 
-def _load(
-    checkpoints: CheckpointManager, snapshots: SnapshotWriter, per_epoch: int, last: int
+def resume(
+    trainer: BaseTrainer,
+    log: MetricsLog,
+    checkpoints: CheckpointManager,
+    frames: FrameWriter,
+    *,
+    snapshots: SnapshotWriter,
+    total_steps: int,
+    context: DistributedContext,
+) -> None:
+    """Load the newest checkpoint into `trainer` and `log`, if there is one, and restore the files of that moment."""
+    state = None
+    if context.is_main_process:
+        state = load_checkpoint(checkpoints, snapshots, log.steps_per_epoch, total_steps)
+    state = context.broadcast_object(state)
+    if state is not None:
+        trainer.load_state_dict(state["trainer"])
+        log.load_state_dict(state["metrics_log"], trainer.device)
+    if context.is_main_process:
+        frames.restore(log.step)
+        snapshots.restore(log.step // log.steps_per_epoch)
+        print_resume_message(state, log, total_steps)
+
+
+def load_checkpoint(
+    checkpoints: CheckpointManager, snapshots: SnapshotWriter, steps_per_epoch: int, total_steps: int
 ) -> dict[str, Any] | None:
-    """The newest state, of at most `last` iterations, such that the snapshots wanted of the time before it are kept.
+    """Return the newest state of at most `total_steps` iterations whose earlier snapshots are all cached.
 
     They are, unless train.epochs was lowered: a longer run has its snapshots further apart.
     """
-    reach = snapshots.reach() * per_epoch
-    if checkpoints.newest(last) > reach:
+    max_epoch = snapshots.first_missing_epoch()
+    max_step = max_epoch * steps_per_epoch
+    if checkpoints.latest_step(total_steps) > max_step:
         print(
-            f"train: with fewer train.epochs there is a snapshot of epoch {snapshots.reach()}, "
-            "which the run so far did not make: goes on from before it",
+            f"train: with fewer train.epochs there is a snapshot of epoch {max_epoch}, which the earlier run did not "
+            "save; resumes before it",
             flush=True,
         )
-    return checkpoints.load(reach)
+    return checkpoints.load(max_step)
 
 
-def _remaining(batches: BatchLoader, done: int, epochs: int) -> Iterator[tuple[int, Batch]]:
-    first, skip = divmod(done, len(batches))
-    for epoch in range(first, epochs):
-        for batch in batches.epoch(epoch, skip if epoch == first else 0):
+def remaining_batches(loader: BatchLoader, step: int, epochs: int) -> Iterator[tuple[int, Batch]]:
+    """Yield epoch and batch of every iteration from `step` on."""
+    start_epoch, start_batch = divmod(step, len(loader))
+    for epoch in range(start_epoch, epochs):
+        for batch in loader.epoch(epoch, start_batch if epoch == start_epoch else 0):
             yield epoch, batch
 
 
-def _say(state: dict[str, Any] | None, history: MetricsLog, last: int) -> None:
-    """Tell where a run goes on."""
+def print_resume_message(state: dict[str, Any] | None, log: MetricsLog, total_steps: int) -> None:
+    """Print where a run resumes."""
     if state is None:
         return
     if state["threads"] != torch.get_num_threads():
         print(
-            f"train: the checkpoint was made with {state['threads']} CPU threads, this goes on with "
-            f"{torch.get_num_threads()}: the result will differ in rounding from that of a run without a stop",
+            f"train: the checkpoint was made with {state['threads']} CPU threads, this run has "
+            f"{torch.get_num_threads()}: the result will differ in rounding from that of an uninterrupted run",
             flush=True,
         )
-    if history.step == last:
-        print(f"train: this very run was finished before; its {last:,} iterations are kept", flush=True)
+    if log.step == total_steps:
+        print(f"train: this run was finished before; its {total_steps:,} iterations are kept", flush=True)
     else:
-        epoch = history.step // history.per_epoch + 1
-        print(f"train: resumed at epoch {epoch}, iteration {history.step:,}", flush=True)
+        epoch = log.step // log.steps_per_epoch + 1
+        print(f"train: resumed at epoch {epoch}, iteration {log.step:,}", flush=True)

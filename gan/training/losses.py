@@ -1,43 +1,26 @@
-"""Losses of the two players, on logits. A loss knows no network and no optimizer."""
+"""Losses of generator and discriminator, as functions of logits. A loss knows no network and no optimizer."""
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 
-class Slopes(NamedTuple):
-    """The losses of generator and discriminator at given logits, [2], and their derivatives by the logits [B, 1]."""
-
-    losses: Tensor
-    discriminator_by_real: Tensor
-    discriminator_by_fake: Tensor
-    generator_by_fake: Tensor
-
-
 class Loss(Protocol):
-    """What the two players minimise, given the discriminator's logits [B, 1]; each returns a scalar."""
+    """What generator and discriminator minimize, given the discriminator's logits [B, 1]. Both return a scalar."""
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """The generator's loss."""
+        """Return the generator's loss. `real` is detached."""
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """The discriminator's loss."""
-
-    def slopes(self, real: Tensor, fake: Tensor) -> Slopes:
-        """Both losses and their derivatives, by autograd. Where a step is short, a loss may know them by heart."""
-        real, of_discriminator, of_generator = (x.detach().requires_grad_() for x in (real, fake, fake))
-        losses = self.generator(real.detach(), of_generator), self.discriminator(real, of_discriminator)
-        slopes = torch.autograd.grad(losses[0] + losses[1], (real, of_discriminator, of_generator))
-        return Slopes(torch.stack(losses).detach(), *slopes)
+        """Return the discriminator's loss."""
 
 
 class NonSaturating(Loss):
-    """The losses of Goodfellow et al. 2014, section 3, with D(x) = sigmoid(logit).
+    """The losses of Goodfellow et al. 2014, section 3 (https://arxiv.org/abs/1406.2661), with D(x) = sigmoid(logit).
 
-    Discriminator: −½ (E[log D(x)] + E[log(1 − D(G(z)))]). Generator: −E[log D(G(z))], which keeps a gradient
-    where the discriminator is sure of itself. −log sigmoid(o) is softplus(−o), −log(1 − sigmoid(o)) is softplus(o).
+    Discriminator: −½ (E[log D(x)] + E[log(1 − D(G(z)))]). Generator: −E[log D(G(z))], whose gradient does not vanish
+    where the discriminator is certain. −log sigmoid(o) is softplus(−o), −log(1 − sigmoid(o)) is softplus(o).
     """
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -46,28 +29,16 @@ class NonSaturating(Loss):
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return (softplus(-real).mean() + softplus(fake).mean()) / 2
 
-    @torch.no_grad()
-    def slopes(self, real: Tensor, fake: Tensor) -> Slopes:
-        # −log D of a real and −log(1 − D) of a fake are softplus(±o), whose derivative is ±sigmoid(±o).
-        n, other = len(fake), -fake
-        signed = torch.cat([other, other, -real, fake])  # as many numbers for one loss as for the other
-        of_generator, by_real, by_fake = torch.sigmoid(signed[n:]).split(n)
-        losses = softplus(signed).view(2, -1).mean(1)
-        return Slopes(losses, by_real.mul_(-0.5 / n), by_fake.mul_(0.5 / n), of_generator.mul_(-1 / n))
 
-
-class Saturating(Loss):
-    """The minimax form: the generator minimises E[log(1 − D(G(z)))], whose gradient vanishes while D wins."""
+class Saturating(NonSaturating):
+    """The minimax form: the generator minimizes E[log(1 − D(G(z)))], whose gradient vanishes while D wins."""
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         return -softplus(fake).mean()
 
-    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        return NonSaturating().discriminator(real, fake)
-
 
 class LeastSquares(Loss):
-    """Mao et al. 2017 (LSGAN, https://arxiv.org/abs/1611.04076), equation 9: targets 1 for real, 0 for fake."""
+    """LSGAN (Mao et al. 2017, equation 9, https://arxiv.org/abs/1611.04076), with targets 1 for real and 0 for fake."""
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         return (fake - 1).square().mean() / 2
@@ -77,7 +48,7 @@ class LeastSquares(Loss):
 
 
 class Hinge(Loss):
-    """Lim and Ye 2017 (https://arxiv.org/abs/1705.02894): the discriminator stops where it is sure by a margin of 1."""
+    """Hinge loss with a margin of 1 (Lim and Ye 2017, https://arxiv.org/abs/1705.02894)."""
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         return -fake.mean()
@@ -87,9 +58,10 @@ class Hinge(Loss):
 
 
 class Wasserstein(Loss):
-    """Arjovsky et al. 2017 (https://arxiv.org/abs/1701.07875): minus the discriminator's loss estimates a distance.
+    """Wasserstein loss (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875).
 
-    Only if the discriminator, here called critic, changes by at most 1 a unit of distance: WGAN-GP's penalty.
+    Minus the discriminator's loss estimates the distance between real and fake images, provided that the
+    discriminator is 1-Lipschitz. The WGAN-GP penalty keeps it close to that.
     """
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -100,10 +72,10 @@ class Wasserstein(Loss):
 
 
 class RelativisticPairing(Loss):
-    """Jolicoeur-Martineau 2018 (https://arxiv.org/abs/1807.00734), as in R3GAN (Huang et al. 2024, equation 2).
+    """Relativistic pairing loss (Jolicoeur-Martineau 2018; R3GAN, Huang et al. 2024, equation 2).
 
-    The discriminator is to find each real picture more real than the fake that it is paired with; the generator wants
-    the contrary.
+    The discriminator should rate each real image above the fake image it is paired with; the generator wants the
+    opposite. https://arxiv.org/abs/1807.00734, https://arxiv.org/abs/2501.05441
     """
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What is written down of a training: means of the game's scalars."""
+"""Log of a training's metrics: their means per window of iterations and per epoch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,74 +13,84 @@ from gan.config import UserError
 from gan.io import write_json, write_text
 
 
-def _nothing() -> Tensor:
+def empty_tensor() -> Tensor:
+    """Return a tensor without elements."""
     return torch.zeros(0)
 
 
 @dataclass
 class MetricsLog:
-    """Means of the scalars `names`: of each `every` iterations for the table, of the epoch so far for the screen.
+    """Means of the metrics `metric_names`: per `log_interval` iterations for the table, per epoch for the screen.
 
-    A row is step, epoch (both counted from 1) and the means. Sums stay on the device until a mean is asked for.
+    A record is step, epoch (both counted from 1) and the means. Sums stay on the device until a mean is needed.
     """
 
-    names: tuple[str, ...]
-    every: int
-    per_epoch: int
-    step: int = 0  # iterations taken in
-    rows: list[list[float]] = field(default_factory=list)
-    _window: Tensor = field(default_factory=_nothing)
-    _epoch: Tensor = field(default_factory=_nothing)
+    metric_names: tuple[str, ...]
+    log_interval: int
+    steps_per_epoch: int
+    step: int = 0  # iterations so far
+    records: list[list[float]] = field(default_factory=list)
+    window_sum: Tensor = field(default_factory=empty_tensor)
+    epoch_sum: Tensor = field(default_factory=empty_tensor)
 
     @property
     def columns(self) -> list[str]:
-        """Names of what stands in a row."""
-        return ["step", "epoch", *self.names]
+        """Names of a record's values."""
+        return ["step", "epoch", *self.metric_names]
 
-    def add(self, values: Tensor) -> None:
-        """Take in the scalars of one iteration, [len(names)], without waiting for the device."""
-        self._window = values if self.step % self.every == 0 else self._window + values
-        self._epoch = values if self.step % self.per_epoch == 0 else self._epoch + values
+    def update(self, metrics: Tensor) -> None:
+        """Add the metrics of one iteration, [len(metric_names)]; raises UserError where a window is not finite."""
+        self.window_sum = metrics if self.step % self.log_interval == 0 else self.window_sum + metrics
+        self.epoch_sum = metrics if self.step % self.steps_per_epoch == 0 else self.epoch_sum + metrics
         self.step += 1
-        if self.step % self.every == 0:
-            self.check()
-            self.rows.append(self._row(self.every))
+        if self.step % self.log_interval == 0:
+            self.check_finite()
+            self.records.append(self._record(self.log_interval))
 
-    def check(self) -> None:
-        """Raise UserError if a scalar since the last full row was not finite."""
-        for name, value in zip(self.names, self._window.tolist(), strict=True):
+    def check_finite(self) -> None:
+        """Raise UserError if a metric since the last full window is not finite."""
+        for name, value in zip(self.metric_names, self.window_sum.tolist(), strict=True):
             if not isfinite(value):
                 raise UserError(
                     f"{name} became {value} at or before iteration {self.step:,}: the training has diverged; "
-                    "try a lower train.lr or another train.seed; the checkpoints before this are kept"
+                    "try a lower train.lr or another train.seed; the earlier checkpoints are kept"
                 )
 
-    def table(self) -> str:
-        """The rows so far, and that of the window that is not full yet, as tab-separated text under `columns`."""
-        left = self.step % self.every
-        rows = self.rows + ([self._row(left)] if left else [])
-        lines = ([f"{step:.0f}", f"{epoch:.0f}", *(f"{mean:.6f}" for mean in means)] for step, epoch, *means in rows)
-        return "".join("\t".join(line) + "\n" for line in [self.columns, *lines])
+    def to_tsv(self) -> str:
+        """Return all records, and one of the window that is not full yet, as tab-separated text with a header."""
+        remainder = self.step % self.log_interval
+        records = self.records + ([self._record(remainder)] if remainder else [])
+        lines = [self.columns]
+        lines += [[f"{step:.0f}", f"{epoch:.0f}", *(f"{x:.6f}" for x in means)] for step, epoch, *means in records]
+        return "".join("\t".join(line) + "\n" for line in lines)
 
     def epoch_means(self) -> dict[str, float]:
-        """Means over the present epoch so far, or over the last one at its end."""
-        done = self.step % self.per_epoch or self.per_epoch
-        return dict(zip(self.names, (self._epoch / done).tolist(), strict=True))
+        """Return the means over the current epoch so far, or over the last one at its end."""
+        num_steps = self.step % self.steps_per_epoch or self.steps_per_epoch
+        return dict(zip(self.metric_names, (self.epoch_sum / num_steps).tolist(), strict=True))
 
-    def save(self, table: Path, metrics: Path, epochs: int) -> None:
-        """Write the table, and as metrics (JSON) the means of the last of the `epochs`."""
-        write_text(table, self.table())
+    def save(self, table_path: Path, metrics_path: Path, epochs: int) -> None:
+        """Write the table, and the means of the last of the `epochs` as JSON."""
+        write_text(table_path, self.to_tsv())
         means = {name: round(mean, 6) for name, mean in self.epoch_means().items()}
-        write_json(metrics, {"epochs_done": epochs, "iterations": self.step, **means})
+        write_json(metrics_path, {"epochs_done": epochs, "iterations": self.step, **means})
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that `load_state_dict` needs."""
-        return {"step": self.step, "rows": self.rows, "window": self._window, "epoch": self._epoch}
+        """Return what `load_state_dict` needs."""
+        return {
+            "step": self.step,
+            "records": self.records,
+            "window_sum": self.window_sum,
+            "epoch_sum": self.epoch_sum,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Go on from such a state."""
-        self.step, self.rows = state["step"], state["rows"]
-        self._window, self._epoch = state["window"].to(device), state["epoch"].to(device)
+        """Continue from a state that `state_dict` returned."""
+        self.step = state["step"]
+        self.records = state["records"]
+        self.window_sum = state["window_sum"].to(device)
+        self.epoch_sum = state["epoch_sum"].to(device)
 
-    def _row(self, count: int) -> list[float]:
-        return [self.step, -(-self.step // self.per_epoch), *(self._window / count).tolist()]
+    def _record(self, num_steps: int) -> list[float]:
+        epoch = -(-self.step // self.steps_per_epoch)
+        return [self.step, epoch, *(self.window_sum / num_steps).tolist()]

@@ -1,4 +1,4 @@
-"""The line that a person watches while a training runs."""
+"""Progress bar of a training."""
 
 import time
 
@@ -11,33 +11,37 @@ LOG_SECONDS = 30.0
 
 
 class ProgressBar:
-    """A tqdm bar with the running means of the epoch; where there is no terminal, a line now and then."""
+    """tqdm bar with the epoch's mean losses; without a terminal, one printed line every LOG_SECONDS."""
 
-    def __init__(self, first: int, last: int, *, quiet: bool = False) -> None:
-        self._first, self._last, self._quiet = first, last, quiet
-        self._started = self._shown = self._printed = time.perf_counter()
-        self._bar = tqdm(total=last, initial=first, unit="it", disable=quiet or None, smoothing=0.05)
+    def __init__(self, start_step: int, total_steps: int, *, disabled: bool = False) -> None:
+        self.start_step = start_step
+        self.total_steps = total_steps
+        self.disabled = disabled
+        self.start_time = time.perf_counter()
+        self.refresh_time = self.start_time
+        self.log_time = self.start_time
+        self.bar = tqdm(total=total_steps, initial=start_step, unit="it", disable=disabled or None, smoothing=0.05)
 
-    def show(self, history: MetricsLog, epochs: int) -> None:
-        """Bring the line up to date, if it is time to."""
+    def update(self, log: MetricsLog, epochs: int) -> None:
+        """Show the state of `log` if an update is due."""
         now = time.perf_counter()
-        if self._quiet or now - self._shown < REFRESH_SECONDS:
+        if self.disabled or now - self.refresh_time < REFRESH_SECONDS:
             return
-        self._shown, step = now, history.step
-        if self._bar.disable and now - self._printed < LOG_SECONDS:
+        self.refresh_time = now
+        if self.bar.disable and now - self.log_time < LOG_SECONDS:
             return
-        epoch = -(-step // history.per_epoch)
-        generator, discriminator = list(history.epoch_means().values())[:2]
-        text = f"epoch {epoch}/{epochs} · G {generator:.4f} · D {discriminator:.4f}"
-        if self._bar.disable:
-            rate = (step - self._first) / (now - self._started)
-            print(f"train: {text} · iteration {step:,} of {self._last:,} · {rate:.1f} it/s", flush=True)
-            self._printed = now
-        self._bar.set_description_str(text, refresh=False)
-        self._bar.update(step - self._bar.n)
+        epoch = -(-log.step // log.steps_per_epoch)
+        g_loss, d_loss = list(log.epoch_means().values())[:2]
+        text = f"epoch {epoch}/{epochs} · G {g_loss:.4f} · D {d_loss:.4f}"
+        if self.bar.disable:
+            speed = (log.step - self.start_step) / (now - self.start_time)
+            print(f"train: {text} · iteration {log.step:,} of {self.total_steps:,} · {speed:.1f} it/s", flush=True)
+            self.log_time = now
+        self.bar.set_description_str(text, refresh=False)
+        self.bar.update(log.step - self.bar.n)
 
     def close(self, step: int) -> float:
-        """End the line after iteration `step`; returns the seconds since the start."""
-        self._bar.update(step - self._bar.n)
-        self._bar.close()
-        return time.perf_counter() - self._started
+        """Close the bar after iteration `step`; return the seconds since it was opened."""
+        self.bar.update(step - self.bar.n)
+        self.bar.close()
+        return time.perf_counter() - self.start_time

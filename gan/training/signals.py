@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, taken note of at once and acted on between two iterations."""
+"""Ctrl-C and SIGTERM: noted at once, acted on between two iterations."""
 
 import signal
 from types import FrameType, TracebackType
@@ -6,28 +6,29 @@ from typing import Self
 
 
 class GracefulStop:
-    """While entered, the first SIGINT or SIGTERM sets `wanted`; a second one stops the process as usual.
+    """Context in which the first SIGINT or SIGTERM sets `stop_requested`, and a second one stops the process.
 
-    If `patient`, it does not: processes that were started together get a signal from the terminal and one from who
-    started them.
+    With `ignore_repeats` a second signal changes nothing: processes that were started together receive one from the
+    terminal and one from their launcher.
     """
 
-    def __init__(self, *, patient: bool = False) -> None:
-        self.wanted, self._patient = False, patient
-        self._before: dict[int, signal.Handlers | object] = {}
+    def __init__(self, *, ignore_repeats: bool = False) -> None:
+        self.stop_requested = False
+        self.ignore_repeats = ignore_repeats
+        self.previous_handlers: dict[int, signal.Handlers | object] = {}
 
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._note)
+            self.previous_handlers[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self.previous_handlers.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        if self.wanted and not self._patient:
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if self.stop_requested and not self.ignore_repeats:
             raise KeyboardInterrupt
-        self.wanted = True
+        self.stop_requested = True

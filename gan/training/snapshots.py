@@ -1,4 +1,4 @@
-"""Snapshots: the network that samples are drawn with as it was after some of the epochs, to see when it became good."""
+"""Snapshots: the sampling network after some of the epochs, to see when it became good."""
 
 import shutil
 from collections.abc import Mapping
@@ -12,66 +12,75 @@ from gan.networks.config import ModelConfig
 from gan.networks.factory import save_network
 from gan.training.config import TrainConfig
 
-MIN_SNAPSHOTS = 8  # snapshots of a run that has as many epochs; there are at most twice as many
+MIN_SNAPSHOTS = 8  # of a run with at least as many epochs; there are at most twice as many
 
 
 def snapshot_epochs(epochs: int) -> list[int]:
-    """The epochs, counted from 1, after which a run of so many has a snapshot: evenly spaced ones and the last.
+    """Return the epochs, counted from 1, after which a run has a snapshot: evenly spaced ones and the last.
 
-    The spacing is the largest power of two that leaves FEWEST of them. As it only ever doubles, a run that is extended
-    wants no epoch of those behind it that it has no snapshot of.
+    The interval is the largest power of two that leaves MIN_SNAPSHOTS of them. It only ever doubles, so an extended run
+    needs no snapshot of an earlier epoch that it has not got.
     """
-    spacing = 1 << max(0, (epochs // MIN_SNAPSHOTS).bit_length() - 1)
-    return [*range(spacing, epochs, spacing), epochs]
+    interval = 1 << max(0, (epochs // MIN_SNAPSHOTS).bit_length() - 1)
+    return [*range(interval, epochs, interval), epochs]
 
 
 def snapshot_name(epoch: int) -> str:
-    """File name of the snapshot after so many epochs; names sort in time."""
+    """Return the file name of the snapshot after `epoch` epochs; names sort in time."""
     return f"epoch{epoch:05d}.safetensors"
 
 
 class SnapshotWriter:
-    """Snapshots in the folder `out`, with copies in `kept`, from which a run that goes on takes those made before.
+    """Write snapshots to `out_dir`, with copies in `cache_dir` from which a resumed run restores earlier ones.
 
-    The snapshot after n epochs is what models/generator.safetensors is for a run of n epochs, with the fact `epoch`
-    added. So it is the same in every run of these settings, and `kept` holds that of the last epoch, too, where
-    Film drops the frame: a longer run takes the epochs that it wants by name and leaves the others.
+    The snapshot after n epochs is what models/generator.safetensors is for a run of n epochs, with `epoch` added to its
+    metadata. So it is the same in every run of these settings, and `cache_dir` keeps the last epoch's too, unlike
+    FrameWriter: a longer run takes the epochs that it needs by name and leaves the others.
     """
 
-    def __init__(self, out: Path, kept: Path, model: ModelConfig, train: TrainConfig, facts: Mapping[str, Any]) -> None:
-        """`facts`: what the files say beside the settings; see save_network."""
-        self.out, self.kept = out, kept
+    def __init__(
+        self, out_dir: Path, cache_dir: Path, model: ModelConfig, train: TrainConfig, metadata: Mapping[str, Any]
+    ) -> None:
+        """metadata: stored in the files beside the configs; see save_network."""
+        self.out_dir = out_dir
+        self.cache_dir = cache_dir
         self.epochs = snapshot_epochs(train.epochs)
-        self._model, self._train, self._facts = model, train, facts
+        self.model_config = model
+        self.train_config = train
+        self.metadata = metadata
 
-    def wants(self, epoch: int) -> bool:
-        """Whether there is a snapshot after so many whole epochs."""
+    def should_save(self, epoch: int) -> bool:
+        """Whether there is a snapshot after `epoch` whole epochs."""
         return epoch in self.epochs
 
-    def reach(self) -> int:
-        """The first wanted epoch that is not in `kept`, or else the last: a run can go on from here or before."""
-        return next((epoch for epoch in self.epochs if not self._kept(epoch).is_file()), self.epochs[-1])
+    def first_missing_epoch(self) -> int:
+        """Return the first needed epoch that is not cached, or else the last. A run can resume there or earlier."""
+        missing = (epoch for epoch in self.epochs if not self.cache_path(epoch).is_file())
+        return next(missing, self.epochs[-1])
 
-    def rewind(self, epoch: int) -> None:
-        """Make `out` hold exactly the snapshots that are wanted of the first `epoch` epochs, as far as they are kept.
+    def restore(self, epoch: int) -> None:
+        """Make `out_dir` hold exactly the cached snapshots that the first `epoch` epochs need.
 
-        A kept one of a later epoch, of a process that was killed before its next checkpoint or of a longer run, stays
-        where it is: the run that comes to its epoch writes the same again.
+        A cached snapshot of a later epoch, left by a killed or a longer run, stays: this run will write the same again.
         """
-        shutil.rmtree(self.out, ignore_errors=True)
-        self.out.mkdir(parents=True)
+        shutil.rmtree(self.out_dir, ignore_errors=True)
+        self.out_dir.mkdir(parents=True)
         for done in self.epochs:
-            if done <= epoch and self._kept(done).is_file():
-                shutil.copyfile(self._kept(done), self.out / snapshot_name(done))
+            if done <= epoch and self.cache_path(done).is_file():
+                shutil.copyfile(self.cache_path(done), self.out_dir / snapshot_name(done))
 
-    def add(self, epoch: int, network: nn.Module) -> None:
-        """Save `network` as the snapshot after so many epochs."""
-        path = self.out / snapshot_name(epoch)
-        # Where the length of the run does not show in the weights, it must not show in the facts either.
-        train = self._train if self._train.lr_decay else self._train.model_copy(update={"epochs": epoch})
-        save_network(path, network, "generator", self._model, {**self._facts, "train": train.facts(), "epoch": epoch})
-        with atomic_write(self._kept(epoch)) as temporary:
+    def save(self, epoch: int, network: nn.Module) -> None:
+        """Save `network` as the snapshot after `epoch` epochs."""
+        path = self.out_dir / snapshot_name(epoch)
+        # Where the run's length does not affect the weights, it must not appear in the metadata either.
+        train = self.train_config
+        if not train.lr_decay:
+            train = train.model_copy(update={"epochs": epoch})
+        metadata = {**self.metadata, "train": train.to_metadata(), "epoch": epoch}
+        save_network(path, network, "generator", self.model_config, metadata)
+        with atomic_write(self.cache_path(epoch)) as temporary:
             shutil.copyfile(path, temporary)
 
-    def _kept(self, epoch: int) -> Path:
-        return self.kept / snapshot_name(epoch)
+    def cache_path(self, epoch: int) -> Path:
+        """Return the path of the cached snapshot after `epoch` epochs."""
+        return self.cache_dir / snapshot_name(epoch)

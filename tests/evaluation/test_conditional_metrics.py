@@ -14,6 +14,7 @@ from gan.evaluation.generation import generate_samples
 from gan.networks.config import ModelConfig
 from gan.networks.cyclegan import CycleGenerators
 from gan.networks.factory import build_generator, save_network
+from gan.networks.layers import UnconditionalSequential
 
 
 def shades(count: int, classes: int = 4, side: int = 16) -> Split:
@@ -76,7 +77,7 @@ def test_translators_are_judged_there_back_and_there_and_back(
     prepared: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = CycleGenerators((1, 16, 16), 4, 1)
-    network.there, network.back = nn.Sequential(nn.Identity()), nn.Sequential(Darker())
+    network.g_ab, network.g_ba = UnconditionalSequential(nn.Identity()), UnconditionalSequential(Darker())
     metadata = {"model": {"architecture": "cyclegan", "conditional": False}}
     for module in ("samples", "obedience"):
         monkeypatch.setattr(f"gan.evaluation.{module}.load_network", lambda path, kind: (network, metadata))

@@ -10,7 +10,7 @@ from gan.config import UserError
 from gan.io import save_safetensors
 from gan.networks.config import ModelConfig
 from gan.networks.factory import build_discriminator, build_generator, load_network, save_network
-from gan.networks.summary import summarize_networks
+from gan.training.summary import summarize_networks
 
 SHAPE = (1, 28, 28)
 
@@ -79,17 +79,17 @@ def test_files_that_are_no_generator_are_refused(tmp_path: Path) -> None:
         load_network(path, "generator")
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match="not a whole safetensors file"):
+    with pytest.raises(UserError, match="not a complete safetensors file"):
         load_network(path, "generator")
     path.write_bytes(b"")
-    with pytest.raises(UserError, match="not a whole safetensors file"):
+    with pytest.raises(UserError, match="not a complete safetensors file"):
         load_network(path, "generator")
     with pytest.raises(UserError, match="no such file"):
         load_network(tmp_path / "none.safetensors", "generator")
     from safetensors.torch import save_file
 
     save_file({"a": torch.zeros(1)}, path)
-    with pytest.raises(UserError, match="no description of itself"):
+    with pytest.raises(UserError, match="has no metadata"):
         load_network(path, "generator")
     metadata = {"kind": "generator", "model": ModelConfig(generator_widths=[4]).model_dump(), "shape": SHAPE}
     save_safetensors(path, {"0.weight": torch.zeros(2, 2)}, metadata)

@@ -19,9 +19,9 @@ MISTAKES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("train", {"model__architecture": "transformer"}, ["model.architecture: 'transformer'", "'mlp'"]),
     ("train", {"runtime__device": "tpu"}, ["runtime.device: 'tpu'", "'cuda'"]),
     ("download", {"data__dataset": "mnits"}, ["data.dataset: 'mnits'", "'mnist-5k', 'mnist'"]),
-    ("download", {"data__source": "../elsewhere"}, ["data.source", "takes no source"]),
+    ("download", {"data__source": "../elsewhere"}, ["data.source", "has no source"]),
     ("download", {"data__dataset": "mnist", "data__source": "../elsewhere"}, ["data.source", "train-images-idx3"]),
-    ("download", {"data__dataset": "images"}, ["data/images: holds no pictures", "png"]),
+    ("download", {"data__dataset": "images"}, ["data/images: contains no images", "png"]),
     ("prepare", {"prepare__image_size": 2}, ["prepare.image_size: 2", "greater than or equal to 4"]),
     ("prepare", {"prepare__image_size": [28, 2000]}, ["prepare.image_size: ", "less than or equal to 1024"]),
     ("train", {"runtime__threads": 0}, ["runtime.threads: 0", "greater than or equal to 1"]),
@@ -97,13 +97,13 @@ def test_a_text_file_named_png_is_named_and_fatal_only_when_there_is_nothing_els
     (folder / "words.png").write_text("these are words")
     finished.set(data__dataset="images")
     output = finished.dvc("repro", status=255)
-    assert "prepare: none of the 1 pictures can be read; the first: data/images/words.png: " in output
+    assert "prepare: none of the 1 images can be read; the first error: data/images/words.png: " in output
     assert "Traceback" not in output
     for i in range(6):
         Image.new("L", (9, 9), 40 * i).save(folder / f"{i}.png")
     output = finished.dvc("repro", "prepare")
-    assert "prepare: left out, cannot be read: data/images/words.png: " in output
-    assert "1 left out" in output
+    assert "prepare: image skipped, cannot be read: data/images/words.png: " in output
+    assert "1 skipped" in output
 
 
 def test_a_truncated_idx_file_is_refused_and_the_earlier_data_come_back(finished: Project) -> None:
@@ -114,7 +114,7 @@ def test_a_truncated_idx_file_is_refused_and_the_earlier_data_come_back(finished
     whole = (mirror / "train-images-idx3-ubyte.gz").read_bytes()
     (mirror / "train-images-idx3-ubyte.gz").write_bytes(whole[: len(whole) // 2])
     output = finished.dvc("repro", status=255)
-    assert "train-images-idx3-ubyte.gz: cut short or not a gzip file" in output
+    assert "train-images-idx3-ubyte.gz: incomplete or not a gzip file" in output
     assert "Traceback" not in output
     finished.git("checkout", "--quiet", "params.yaml")
     finished.dvc("checkout")

@@ -1,4 +1,4 @@
-"""A training that is killed again and again; `python -m benchmarks.interruptions` is the long version."""
+"""A training that is killed again and again; `python -m tests.stress.interruptions` is the long version."""
 
 import random
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Any
 import torch
 import yaml
 
-from benchmarks.interruptions import FINISHING, SAVING, Moment, new_project, results, train, train_under_fire
 from gan.io import save_safetensors
 from tests.conftest import TINY
+from tests.stress.interruptions import FINISHING, SAVING, KillPoint, make_project, results, train, train_with_kills
 
 EPOCHS, MORE = 100, 110
-SAVED = Moment("saved", ".checkpoints/*/step-*.pt", 0.1)  # first, so that there is a checkpoint to go on from
+SAVED = KillPoint("saved", ".checkpoints/*/step-*.pt", 0.1)  # first, so that there is a checkpoint to go on from
 CHANGES: dict[str, dict[str, Any]] = {
     "model": TINY["model"],
     "train": {**TINY["train"], "frame_every": 100, "epochs": EPOCHS},
@@ -35,12 +35,12 @@ def test_a_training_that_is_killed_three_times_gives_the_same_bytes_and_can_be_e
     save_safetensors(tmp_path / "data", tensors, {"shape": [1, 8, 8], "classes": []})
     whole, killed, longer = (tmp_path / name for name in ("whole", "killed", "longer"))
     for folder in (whole, killed, longer):
-        new_project(folder, tmp_path / "data", CHANGES)
+        make_project(folder, tmp_path / "data", CHANGES)
 
     train(whole)
-    toll = train_under_fire(killed, [SAVED, SAVING, FINISHING], random.Random(0))
-    assert toll.kills.total() == 3
-    assert toll.resumed > 0
+    report = train_with_kills(killed, [SAVED, SAVING, FINISHING], random.Random(0))
+    assert report.kills.total() == 3
+    assert report.num_resumed > 0
     assert all(results(whole).values())
     assert results(killed) == results(whole)
 

@@ -88,7 +88,7 @@ def test_two_sets_of_pictures_are_translated(make_project: Callable[[], Project]
     assert len(list(out.iterdir())) == 30
     assert Image.open(out / "0.png").size == (16, 16)
     done = project.python("-m", "gan.generate", "models/generator.safetensors")
-    assert done.returncode == 1 and "translates pictures: use `python -m gan.translate`" in done.stderr
+    assert done.returncode == 1 and "translates images; use `python -m gan.translate`" in done.stderr
 
 
 @pytest.mark.parametrize(

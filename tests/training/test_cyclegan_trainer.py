@@ -9,106 +9,113 @@ from torch import Tensor
 from gan.data.dataset import Batch, BatchLoader
 from gan.networks.config import ModelConfig
 from gan.training.config import TrainConfig
-from gan.training.cyclegan_trainer import POOL_SIZE, CycleGANTrainer
-from tests.conftest import doubles
+from gan.training.cyclegan_trainer import POOL_SIZE, CycleGANTrainer, ImagePool
+from tests.conftest import float64_default
 
 SHAPE = (1, 16, 16)
-MODEL = ModelConfig(architecture="cyclegan", base_channels=4, blocks=1)
+MODEL = ModelConfig(architecture="cyclegan", base_channels=4, residual_blocks=1)
 
 
-def make(**config: Any) -> CycleGANTrainer:
+def make_trainer(**config: Any) -> CycleGANTrainer:
     train = TrainConfig(batch_size=4, seed=3, **config)
-    return CycleGANTrainer(MODEL, train, SHAPE, examples=torch.zeros(2, *SHAPE))
+    return CycleGANTrainer(MODEL, train, SHAPE, preview_inputs=torch.zeros(2, *SHAPE))
 
 
-def pairs(count: int, size: int = 4) -> list[Batch]:
-    seeded = torch.Generator().manual_seed(0)
-    both = (torch.rand(2, size, *SHAPE, generator=seeded).mul(2).sub(1) for _ in range(count))
-    return [Batch(a.to(torch.get_default_dtype()), None, size, b.to(torch.get_default_dtype())) for a, b in both]
+def make_batches(num_batches: int, size: int = 4) -> list[Batch]:
+    rng = torch.Generator().manual_seed(0)
+    batches = []
+    for _ in range(num_batches):
+        a, b = torch.rand(2, size, *SHAPE, generator=rng).mul(2).sub(1).to(torch.get_default_dtype())
+        batches.append(Batch(a, None, size, b))
+    return batches
 
 
-def l1(one: Tensor, other: Tensor) -> Tensor:
-    return (one - other).abs().mean()
+def l1(first: Tensor, second: Tensor) -> Tensor:
+    return (first - second).abs().mean()
 
 
-def test_steps_equal_plain_ones() -> None:
-    with doubles():
-        game = make()
-        translators, critics = copy.deepcopy(game.translators), copy.deepcopy(game.critics)
-        g, f, d_a, d_b = translators.there, translators.back, critics.source, critics.target
-        of_translators = torch.optim.Adam(translators.parameters(), lr=2e-4, betas=(0.5, 0.999))
-        of_critics = torch.optim.Adam(critics.parameters(), lr=2e-4, betas=(0.5, 0.999))
-        for batch in pairs(5):  # the pools are not full: every fake is shown
-            a, b = batch.images, batch.target
+def test_steps_equal_plainly_written_ones() -> None:
+    with float64_default():
+        trainer = make_trainer()
+        generators, discriminators = copy.deepcopy((trainer.generator, trainer.discriminator))
+        g, f, d_a, d_b = generators.g_ab, generators.g_ba, discriminators.d_a, discriminators.d_b
+        g_optimizer = torch.optim.Adam(generators.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        d_optimizer = torch.optim.Adam(discriminators.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        for batch in make_batches(5):  # the pools are not full, so every fake image is shown
+            a, b = batch.images, batch.target_images
             assert b is not None
             fake_b, fake_a = g(a), f(b)
-            total = ((d_b(fake_b) - 1) ** 2).mean() + ((d_a(fake_a) - 1) ** 2).mean()
-            total = total + 10 * (l1(f(fake_b), a) + l1(g(fake_a), b)) + 5 * (l1(g(b), b) + l1(f(a), a))
-            gradients = torch.autograd.grad(total, list(translators.parameters()))
-            judged = ((d_a(a) - 1) ** 2).mean() / 2 + (d_a(fake_a.detach()) ** 2).mean() / 2
-            judged = judged + ((d_b(b) - 1) ** 2).mean() / 2 + (d_b(fake_b.detach()) ** 2).mean() / 2
-            of_critics.zero_grad()
-            judged.backward()
-            of_critics.step()
-            for parameter, gradient in zip(translators.parameters(), gradients, strict=True):
-                parameter.grad = gradient
-            of_translators.step()
-            values = game.step(batch)
-            assert len(values) == len(game.scalars)
-        for mine, plain in ((game.translators, translators), (game.critics, critics)):
-            for key, value in mine.named_parameters():
+            g_loss = ((d_b(fake_b) - 1) ** 2).mean() + ((d_a(fake_a) - 1) ** 2).mean()
+            g_loss = g_loss + 10 * (l1(f(fake_b), a) + l1(g(fake_a), b)) + 5 * (l1(g(b), b) + l1(f(a), a))
+            g_grads = torch.autograd.grad(g_loss, list(generators.parameters()))
+            d_loss = ((d_a(a) - 1) ** 2).mean() / 2 + (d_a(fake_a.detach()) ** 2).mean() / 2
+            d_loss = d_loss + ((d_b(b) - 1) ** 2).mean() / 2 + (d_b(fake_b.detach()) ** 2).mean() / 2
+            d_optimizer.zero_grad()
+            d_loss.backward()
+            d_optimizer.step()
+            for parameter, grad in zip(generators.parameters(), g_grads, strict=True):
+                parameter.grad = grad
+            g_optimizer.step()
+            metrics = trainer.step(batch)
+            assert len(metrics) == len(trainer.metric_names)
+            torch.testing.assert_close(metrics[1], d_loss.detach() / 2)
+        for network, plain in ((trainer.generator, generators), (trainer.discriminator, discriminators)):
+            for key, value in network.named_parameters():
                 torch.testing.assert_close(value, plain.get_parameter(key), rtol=1e-7, atol=1e-10, msg=key)
 
 
-def test_the_pool_shows_old_fakes_about_half_the_time_and_each_once_at_a_time() -> None:
-    game, old = make(), 0
+def test_the_pool_shows_old_images_about_half_the_time_and_each_once_at_a_time() -> None:
+    rng = torch.Generator().manual_seed(3)
+    pool = ImagePool(torch.zeros(0, *SHAPE))
     for i in range(POOL_SIZE // 4 + 1):
         fakes = torch.full((4, *SHAPE), float(i))
-        assert game._older(0, fakes).equal(fakes)
-    assert len(game._pools[0]) == POOL_SIZE
+        assert pool.query(fakes, rng).equal(fakes)
+    assert len(pool.images) == POOL_SIZE
+    num_old = 0
     for i in range(100, 300):
         fakes = torch.full((4, *SHAPE), float(i)) + torch.arange(4).view(4, 1, 1, 1) / 8
-        before = game._pools[0].clone()
-        shown = game._older(0, fakes)
-        values = shown[:, 0, 0, 0]
-        assert len(values.unique()) == 4 or i < 150  # no fake is shown twice
-        from_pool = values < i
-        old += int(from_pool.sum())
-        assert torch.isin(values[from_pool], before[:, 0, 0, 0]).all()
-        kept = fakes[from_pool][:, 0, 0, 0]  # an older one leaves its place to the new one
-        assert torch.isin(kept, game._pools[0][:, 0, 0, 0]).all()
-    assert 0.42 < old / 800 < 0.58
+        before = pool.images.clone()
+        values = pool.query(fakes, rng)[:, 0, 0, 0]
+        assert len(values.unique()) == 4 or i < 150  # no image is shown twice
+        is_old = values < i
+        num_old += int(is_old.sum())
+        assert torch.isin(values[is_old], before[:, 0, 0, 0]).all()
+        stored = fakes[is_old][:, 0, 0, 0]  # the new image takes the place of the old one
+        assert torch.isin(stored, pool.images[:, 0, 0, 0]).all()
+    assert 0.42 < num_old / 800 < 0.58
 
 
-def test_a_state_goes_on_to_the_bit_with_full_pools() -> None:
-    given, whole, half = pairs(30), make(), make()
-    for batch in given:
+def test_a_state_resumes_to_the_bit_with_full_pools() -> None:
+    batches = make_batches(30)
+    whole = make_trainer()
+    interrupted = make_trainer()
+    for batch in batches:
         expected = whole.step(batch)
-    for batch in given[:20]:
-        half.step(batch)
-    resumed = make()
-    resumed.load_state_dict(copy.deepcopy(half.state_dict()))
-    for batch in given[20:]:
-        found = resumed.step(batch)
-    assert found.equal(expected)
-    for key, network in whole.networks().items():
-        other = resumed.networks()[key].state_dict()
-        assert all(value.equal(other[name]) for name, value in network.state_dict().items())
-    assert whole.preview().shape == (2, *SHAPE)
+    for batch in batches[:20]:
+        interrupted.step(batch)
+    resumed = make_trainer()
+    resumed.load_state_dict(copy.deepcopy(interrupted.state_dict()))
+    for batch in batches[20:]:
+        metrics = resumed.step(batch)
+    assert metrics.equal(expected)
+    for name, network in whole.networks().items():
+        other = resumed.networks()[name].state_dict()
+        assert all(value.equal(other[key]) for key, value in network.state_dict().items())
+    assert whole.preview_images().shape == (2, *SHAPE)
 
 
 def test_targets_have_an_order_of_their_own_and_come_again() -> None:
     images = torch.arange(20, dtype=torch.uint8).view(20, 1, 1, 1)
     target = torch.arange(100, 107, dtype=torch.uint8).view(7, 1, 1, 1)
     loader = BatchLoader(images, 8, 0, target=target)
-    first, second = ([batch.target for batch in loader.epoch(epoch)] for epoch in (0, 1))
+    first, second = ([batch.target_images for batch in loader.epoch(epoch)] for epoch in (0, 1))
     assert [len(some) for some in first if some is not None] == [8, 8, 4]
     shown = torch.cat([some for some in first if some is not None]).flatten()
     assert sorted(shown.unique(return_counts=True)[1].tolist()) == [2] + [3] * 6
     assert not all(a.equal(b) for a, b in zip(first, second, strict=True) if a is not None and b is not None)
     parts = [list(BatchLoader(images, 8, 0, part, 2, target=target).epoch(0)) for part in (0, 1)]
     for one, other, some in zip(*parts, first, strict=True):
-        assert one.target is not None and other.target is not None and some is not None
-        assert torch.cat([one.target, other.target]).equal(some)
-    resumed = next(loader.epoch(0, 1)).target
+        assert one.target_images is not None and other.target_images is not None and some is not None
+        assert torch.cat([one.target_images, other.target_images]).equal(some)
+    resumed = next(loader.epoch(0, 1)).target_images
     assert resumed is not None and first[1] is not None and resumed.equal(first[1])

@@ -24,9 +24,9 @@ def test_the_loss_in_the_docs_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gan.training.trainer.LOSSES", losses.LOSSES)
     small = ModelConfig(latent_dim=4, generator_widths=[16], discriminator_widths=[16])
     config = TrainConfig(lr=2e-3).model_copy(update={"loss": "pearson"})
-    game = GANTrainer(small, config, (1, 4, 4))
-    assert game.recipe.loss == "pearson"
+    trainer = GANTrainer(small, config, (1, 4, 4))
+    assert trainer.hparams.loss == "pearson"
     bright = torch.full((64, 1, 4, 4), 0.8)
-    values = torch.stack([game.step(Batch.of(bright)) for _ in range(300)])
+    values = torch.stack([trainer.step(Batch.single_process(bright)) for _ in range(300)])
     assert values.isfinite().all()
-    assert (game.preview().mean() - 0.8).abs() < 0.3  # it has learnt to draw what there is
+    assert (trainer.preview_images().mean() - 0.8).abs() < 0.3  # it has learnt to draw what there is

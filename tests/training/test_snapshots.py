@@ -19,7 +19,7 @@ from gan.training.snapshots import SnapshotWriter, snapshot_epochs, snapshot_nam
 from gan.training.trainer import GANTrainer
 
 SMALL = ModelConfig(latent_dim=4, generator_widths=[8, 8], discriminator_widths=[8])
-FACTS = {"shape": [1, 4, 4], "device": "cpu"}
+METADATA = {"shape": [1, 4, 4], "device": "cpu"}
 PER_EPOCH = 4
 BATCHES = BatchLoader(
     torch.arange(50 * 16, dtype=torch.int64).remainder(251).to(torch.uint8).reshape(50, 1, 4, 4), 16, 0
@@ -36,15 +36,15 @@ class Run:
     def __init__(self, folder: Path, epochs: int, *, ema: float = 0.9, seconds: float = 1e9) -> None:
         folder.mkdir(exist_ok=True)
         self.config = TrainConfig(epochs=epochs, batch_size=16, ema=ema, frame_every=1000)
-        self.game = GANTrainer(SMALL, self.config, (1, 4, 4))
+        self.trainer = GANTrainer(SMALL, self.config, (1, 4, 4))
         self.checkpoints = CheckpointManager(folder, seconds)
-        self.film = FrameWriter(folder / "frames", folder / "kept", 1000)
-        self.snapshots = SnapshotWriter(folder / "models", folder / "snapshots", SMALL, self.config, FACTS)
+        self.frames = FrameWriter(folder / "frames", folder / "cache", 1000)
+        self.snapshots = SnapshotWriter(folder / "models", folder / "snapshots", SMALL, self.config, METADATA)
 
     def train(self, stop_after: int | None = None) -> dict[str, bytes]:
         """The snapshots at the end. Before the step after so many, KilledError: nothing is written then."""
         if stop_after is not None:
-            real_step, taken = self.game.step, [0]
+            real_step, taken = self.trainer.step, [0]
 
             def step(batch: Batch) -> torch.Tensor:
                 taken[0] += 1
@@ -52,9 +52,9 @@ class Run:
                     raise KilledError
                 return real_step(batch)
 
-            self.game.step = step  # type: ignore[method-assign]
-        train(self.game, BATCHES, self.config, self.checkpoints, self.film, snapshots=self.snapshots)
-        return {path.name: path.read_bytes() for path in self.snapshots.out.iterdir()}
+            self.trainer.step = step  # type: ignore[method-assign]
+        train(self.trainer, BATCHES, self.config, self.checkpoints, self.frames, snapshots=self.snapshots)
+        return {path.name: path.read_bytes() for path in self.snapshots.out_dir.iterdir()}
 
 
 def names(*epochs: int) -> list[str]:
@@ -89,33 +89,37 @@ def test_a_snapshot_is_what_a_run_of_so_many_epochs_samples_with(ema: float, tmp
     for epoch in (2, 6, 18):
         alone = Run(tmp_path / str(epoch), epoch, ema=ema)
         alone.train()
-        network, metadata = load_network(whole.snapshots.out / snapshot_name(epoch), "generator")
-        expected = alone.game.networks()["generator"].state_dict()
+        network, metadata = load_network(whole.snapshots.out_dir / snapshot_name(epoch), "generator")
+        expected = alone.trainer.networks()["generator"].state_dict()
         assert network.state_dict().keys() == expected.keys()
         assert all(tensor.equal(expected[name]) for name, tensor in network.state_dict().items())
-        facts: dict[str, Any] = {"kind": "generator", "model": SMALL.model_dump(), "train": alone.config.facts()}
-        assert metadata == {**FACTS, **facts, "epoch": epoch}
+        expected_metadata: dict[str, Any] = {
+            "role": "generator",
+            "model": SMALL.model_dump(),
+            "train": alone.config.to_metadata(),
+        }
+        assert metadata == {**METADATA, **expected_metadata, "epoch": epoch}
 
 
 @pytest.mark.parametrize("ema", [0, 0.9])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"], ids=["written out", "autograd"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"], ids=["float32", "bfloat16"])
 def test_snapshots_leave_the_training_as_it_is(precision: str, ema: float) -> None:
-    games = [GANTrainer(SMALL, TrainConfig(ema=ema), (1, 4, 4), precision=precision) for _ in range(2)]
+    trainers = [GANTrainer(SMALL, TrainConfig(ema=ema), (1, 4, 4), precision=precision) for _ in range(2)]
     batch = torch.rand(16, 1, 4, 4)
     chance, before = torch.get_rng_state(), None
     for _ in range(12):
-        values = [game.step(Batch.of(batch)) for game in games]
+        values = [trainer.step(Batch.single_process(batch)) for trainer in trainers]
         assert values[0].equal(values[1])
-        taken = games[0].snapshot()
+        taken = trainers[0].copy_ema_generator()
         assert not any(module.training for module in taken.modules())
         now = [tensor.clone() for tensor in taken.state_dict().values()]
-        assert all(a.equal(b) for a, b in zip(now, games[0].snapshot().state_dict().values(), strict=True))
+        assert all(a.equal(b) for a, b in zip(now, trainers[0].copy_ema_generator().state_dict().values(), strict=True))
         if before is not None:  # a copy: the training goes on without it
             assert all(a.equal(b) for a, b in zip(before[0], before[1].state_dict().values(), strict=True))
         before = now, taken
     assert torch.get_rng_state().equal(chance)
-    assert games[0].noise.get_state().equal(games[1].noise.get_state())
-    for one, other in zip(*(game.networks().values() for game in games), strict=True):
+    assert trainers[0].rng.get_state().equal(trainers[1].rng.get_state())
+    for one, other in zip(*(trainer.networks().values() for trainer in trainers), strict=True):
         assert all(a.equal(b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 
@@ -133,13 +137,13 @@ def test_rewinding_leaves_exactly_the_wanted_snapshots_of_the_epochs_done(tmp_pa
     run = Run(tmp_path, 18)
     snapshots = run.snapshots
     for epoch in range(1, 19):
-        snapshots.add(epoch, run.game.generator)
-    (snapshots.out / "notes.txt").touch()
-    (snapshots.kept / "notes.txt").touch()
+        snapshots.save(epoch, run.trainer.generator)
+    (snapshots.out_dir / "notes.txt").touch()
+    (snapshots.cache_dir / "notes.txt").touch()
     for epoch, left in {0: [], 1: [], 7: [2, 4, 6], 8: [2, 4, 6, 8], 18: range(2, 19, 2)}.items():
-        snapshots.rewind(epoch)
-        assert sorted(path.name for path in snapshots.out.iterdir()) == names(*left)
-    assert len(list(snapshots.kept.iterdir())) == 19
+        snapshots.restore(epoch)
+        assert sorted(path.name for path in snapshots.out_dir.iterdir()) == names(*left)
+    assert len(list(snapshots.cache_dir.iterdir())) == 19
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])
@@ -149,26 +153,26 @@ def test_a_run_that_is_killed_at_its_snapshot_makes_it_again(
 ) -> None:
     whole = Run(tmp_path / "whole", 3).train()
     killed = Run(tmp_path / "killed", 3, seconds=1e-9)  # a checkpoint after each iteration
-    real_add = killed.snapshots.add
+    real_save = killed.snapshots.save
 
     def die(*_: object) -> None:
         raise KilledError
 
-    def add(number: int, network: torch.nn.Module) -> None:
+    def save(number: int, network: torch.nn.Module) -> None:
         if number == epoch and moment == "before it is written":
             die()
         if number == epoch and moment == "before it is kept":
-            monkeypatch.setattr(gan.training.snapshots, "replacing", die)
-        real_add(number, network)
+            monkeypatch.setattr(gan.training.snapshots, "atomic_write", die)
+        real_save(number, network)
         if number == epoch:
             die()
 
-    monkeypatch.setattr(killed.snapshots, "add", add)
+    monkeypatch.setattr(killed.snapshots, "save", save)
     with pytest.raises(KilledError):
         killed.train()
     monkeypatch.undo()
-    assert (killed.snapshots.kept / snapshot_name(epoch)).exists() == (moment == "after it is kept")
-    assert killed.checkpoints.newest(10**6) == epoch * PER_EPOCH - 1  # no checkpoint counts the epoch as done
+    assert (killed.snapshots.cache_dir / snapshot_name(epoch)).exists() == (moment == "after it is kept")
+    assert killed.checkpoints.latest_step(10**6) == epoch * PER_EPOCH - 1  # no checkpoint counts the epoch as done
     assert Run(tmp_path / "killed", 3).train() == whole
 
 
@@ -180,7 +184,7 @@ def test_a_run_that_is_shortened_goes_back_to_before_the_first_snapshot_that_it_
     fresh = Run(tmp_path / "fresh", fewer).train()
     with pytest.raises(KilledError):
         Run(tmp_path / "run", 18, seconds=1e-9).train(stop)
-    warning = "there is a snapshot of epoch 1, which the run so far did not make"
+    warning = "there is a snapshot of epoch 1, which the earlier run did not save"
     assert warning not in capsys.readouterr().out
     assert Run(tmp_path / "run", fewer).train() == fresh
     assert warning in capsys.readouterr().out

@@ -1,0 +1,159 @@
+"""One training step of the default networks under jax.jit, for benchmarks.speed.
+
+It computes what GANTrainer computes with the default parameters: the non-saturating loss, Adam for both networks, the moving
+average of the generator and BatchNorm's running statistics. Only the average differs: it is updated in every step.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from torch import Tensor, nn
+
+LR = 2e-4
+BETA1 = 0.5
+BETA2 = 0.999
+ADAM_EPS = 1e-8
+LEAKY_SLOPE = 0.2
+BN_MOMENTUM = 0.8  # weight of the newest batch, as in PyTorch
+BN_EPS = 1e-5
+EMA_DECAY = 0.999
+LATENT_DIM = 100
+LOG_INTERVAL = 100
+
+Tree = Any  # nested lists and dictionaries of arrays
+Array = Any
+
+
+class TrainState(NamedTuple):
+    """Everything that a step reads and replaces. Adam's moments are a pair of trees like the parameters."""
+
+    g_params: Tree
+    d_params: Tree
+    g_moments: tuple[Tree, Tree]
+    d_moments: tuple[Tree, Tree]
+    bn_stats: Tree
+    ema: Tree
+    key: Array
+    num_steps: Array
+
+
+def leaky_relu(x: Array) -> Array:
+    return jnp.where(x > 0, x, LEAKY_SLOPE * x)
+
+
+def generate(params: Tree, bn_stats: Tree, z: Array) -> tuple[Array, Tree]:
+    """Latents [B, latent_dim] to images [B, pixels] in [-1, 1], and the new running statistics."""
+    first, *hidden, last = params["linear"]
+    x = leaky_relu(z @ first["weight"] + first["bias"])
+    new_stats = []
+    for layer, norm, running in zip(hidden, params["norm"], bn_stats, strict=True):
+        x = x @ layer["weight"] + layer["bias"]
+        mean = x.mean(0)
+        var = x.var(0)
+        unbiased_var = var * len(x) / (len(x) - 1)
+        new_stats.append(
+            {
+                "mean": (1 - BN_MOMENTUM) * running["mean"] + BN_MOMENTUM * mean,
+                "var": (1 - BN_MOMENTUM) * running["var"] + BN_MOMENTUM * unbiased_var,
+            }
+        )
+        x = leaky_relu((x - mean) * jax.lax.rsqrt(var + BN_EPS) * norm["weight"] + norm["bias"])
+    return jnp.tanh(x @ last["weight"] + last["bias"]), new_stats
+
+
+def discriminate(params: Tree, images: Array) -> Array:
+    """Images [B, pixels] to logits [B, 1]."""
+    *hidden, last = params
+    for layer in hidden:
+        images = leaky_relu(images @ layer["weight"] + layer["bias"])
+    return images @ last["weight"] + last["bias"]
+
+
+def adam_update(params: Tree, grads: Tree, moments: tuple[Tree, Tree], t: Array) -> tuple[Tree, tuple[Tree, Tree]]:
+    """Adam's update number `t`, from 1 (Kingma and Ba 2015, algorithm 1)."""
+    first = jax.tree.map(lambda m, grad: BETA1 * m + (1 - BETA1) * grad, moments[0], grads)
+    second = jax.tree.map(lambda v, grad: BETA2 * v + (1 - BETA2) * grad * grad, moments[1], grads)
+
+    def update(param: Array, m: Array, v: Array) -> Array:
+        return param - LR * (m / (1 - BETA1**t)) / (jnp.sqrt(v / (1 - BETA2**t)) + ADAM_EPS)
+
+    return jax.tree.map(update, params, first, second), (first, second)
+
+
+def train_step(state: TrainState, images: Array) -> tuple[TrainState, Array]:
+    """One step on images, uint8 [B, pixels]. Returns the metrics: both losses, mean D(x) and mean D(G(z))."""
+    key, latent_key = jax.random.split(state.key)
+    z = jax.random.normal(latent_key, (len(images), LATENT_DIM))
+    real = images.astype(jnp.float32) / 127.5 - 1
+    t = state.num_steps + 1
+
+    fake, generator_vjp, bn_stats = jax.vjp(lambda p: generate(p, state.bn_stats, z), state.g_params, has_aux=True)
+
+    def g_loss_fn(fake: Array) -> Array:
+        return jax.nn.softplus(-discriminate(state.d_params, fake)).mean()
+
+    def d_loss_fn(d_params: Tree) -> tuple[Array, tuple[Array, Array]]:
+        real_logits = discriminate(d_params, real)
+        fake_logits = discriminate(d_params, fake)
+        loss = (jax.nn.softplus(-real_logits).mean() + jax.nn.softplus(fake_logits).mean()) / 2
+        return loss, (real_logits, fake_logits)
+
+    g_loss, fake_grad = jax.value_and_grad(g_loss_fn)(fake)
+    (d_loss, logits), d_grads = jax.value_and_grad(d_loss_fn, has_aux=True)(state.d_params)
+    (g_grads,) = generator_vjp(fake_grad)
+    g_params, g_moments = adam_update(state.g_params, g_grads, state.g_moments, t)
+    d_params, d_moments = adam_update(state.d_params, d_grads, state.d_moments, t)
+    ema = jax.tree.map(lambda average, param: EMA_DECAY * average + (1 - EMA_DECAY) * param, state.ema, g_params)
+    metrics = jnp.stack([g_loss, d_loss, *(jax.nn.sigmoid(x).mean() for x in logits)])
+    return TrainState(g_params, d_params, g_moments, d_moments, bn_stats, ema, key, t), metrics
+
+
+def initial_state(generator: nn.Module, discriminator: nn.Module) -> TrainState:
+    """The state before the first step, from the weights of PyTorch's networks."""
+    g_params = {"linear": layer_params(generator, nn.Linear), "norm": layer_params(generator, nn.BatchNorm1d)}
+    d_params = layer_params(discriminator, nn.Linear)
+    bn_stats = [{"mean": jnp.zeros_like(n["bias"]), "var": jnp.ones_like(n["bias"])} for n in g_params["norm"]]
+
+    def moments(params: Tree) -> tuple[Tree, Tree]:
+        return jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params)
+
+    ema = jax.tree.map(jnp.copy, g_params)  # a copy, because the step reuses the memory of its arguments
+    zero = jnp.zeros((), jnp.float32)
+    return TrainState(g_params, d_params, moments(g_params), moments(d_params), bn_stats, ema, jax.random.key(0), zero)
+
+
+def layer_params(network: nn.Module, kind: type[nn.Module]) -> list[dict[str, Array]]:
+    """Weights (transposed: [in, out]) and biases of the layers of a type, in order."""
+    return [
+        {name: jnp.array(param.detach().numpy().T) for name, param in layer.named_parameters()}
+        for layer in network.modules()
+        if isinstance(layer, kind)
+    ]
+
+
+def training_loop(
+    generator: nn.Module, discriminator: nn.Module, images: Tensor, batch_size: int, platform: str
+) -> Iterator[None]:
+    """Train copies of the networks on images, uint8 [N, C, H, W], one iteration per `next`. platform: cpu or cuda."""
+    jax.config.update("jax_default_device", jax.devices(platform)[0])
+    step = jax.jit(train_step, donate_argnums=0)
+    state = initial_state(generator, discriminator)
+    data = images.flatten(1).numpy()
+    rng = np.random.default_rng(0)
+    metrics_sum = jnp.zeros(4)
+    num_steps = 0
+    while True:
+        order = rng.permutation(len(data))
+        for first in range(0, len(data) - batch_size + 1, batch_size):
+            previous_sum = metrics_sum
+            state, metrics = step(state, data[order[first : first + batch_size]])
+            metrics_sum = metrics_sum + metrics
+            # JAX computes in the background. Waiting for the previous step leaves at most one step to the next turn.
+            previous_sum.block_until_ready()
+            num_steps += 1
+            if num_steps % LOG_INTERVAL == 0:
+                np.asarray(metrics_sum)
+            yield
