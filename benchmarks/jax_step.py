@@ -1,10 +1,11 @@
-"""One training step of the default networks under jax.jit, for benchmarks.speed.
+"""The training step of the default networks under jax.jit, for benchmarks.speed.
 
-It computes what GANTrainer computes with the default parameters: the non-saturating loss, Adam for both networks, the moving
-average of the generator and BatchNorm's running statistics. Only the average differs: it is updated in every step.
+It computes what GANTrainer computes by default: the non-saturating loss, Adam for both networks, the moving average of
+the generator (here in every step) and BatchNorm's running statistics.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,19 +17,18 @@ LR = 2e-4
 BETA1 = 0.5
 BETA2 = 0.999
 ADAM_EPS = 1e-8
-LEAKY_SLOPE = 0.2
 BN_MOMENTUM = 0.8  # weight of the newest batch, as in PyTorch
 BN_EPS = 1e-5
 EMA_DECAY = 0.999
 LATENT_DIM = 100
-LOG_INTERVAL = 100
 
-Tree = Any  # nested lists and dictionaries of arrays
 Array = Any
+Tree = Any  # nested lists and dictionaries of arrays
+leaky_relu = partial(jax.nn.leaky_relu, negative_slope=0.2)
 
 
 class TrainState(NamedTuple):
-    """Everything that a step reads and replaces. Adam's moments are a pair of trees like the parameters."""
+    """Everything that a step reads and replaces. Adam's moments are two trees of the parameters' structure."""
 
     g_params: Tree
     d_params: Tree
@@ -40,36 +40,37 @@ class TrainState(NamedTuple):
     num_steps: Array
 
 
-def leaky_relu(x: Array) -> Array:
-    return jnp.where(x > 0, x, LEAKY_SLOPE * x)
+def linear(params: Tree, x: Array) -> Array:
+    return x @ params["weight"] + params["bias"]
+
+
+def batch_norm(params: Tree, stats: Tree, x: Array) -> tuple[Array, Tree]:
+    """Normalize by the batch. Returns the new running statistics as well, which take the unbiased variance."""
+    batch_stats = {"mean": x.mean(0), "var": x.var(0)}
+    unbiased = batch_stats | {"var": batch_stats["var"] * len(x) / (len(x) - 1)}
+    new_stats = jax.tree.map(lambda old, new: (1 - BN_MOMENTUM) * old + BN_MOMENTUM * new, stats, unbiased)
+    normalized = (x - batch_stats["mean"]) * jax.lax.rsqrt(batch_stats["var"] + BN_EPS)
+    return normalized * params["weight"] + params["bias"], new_stats
 
 
 def generate(params: Tree, bn_stats: Tree, z: Array) -> tuple[Array, Tree]:
     """Latents [B, latent_dim] to images [B, pixels] in [-1, 1], and the new running statistics."""
     first, *hidden, last = params["linear"]
-    x = leaky_relu(z @ first["weight"] + first["bias"])
+    x = leaky_relu(linear(first, z))
     new_stats = []
-    for layer, norm, running in zip(hidden, params["norm"], bn_stats, strict=True):
-        x = x @ layer["weight"] + layer["bias"]
-        mean = x.mean(0)
-        var = x.var(0)
-        unbiased_var = var * len(x) / (len(x) - 1)
-        new_stats.append(
-            {
-                "mean": (1 - BN_MOMENTUM) * running["mean"] + BN_MOMENTUM * mean,
-                "var": (1 - BN_MOMENTUM) * running["var"] + BN_MOMENTUM * unbiased_var,
-            }
-        )
-        x = leaky_relu((x - mean) * jax.lax.rsqrt(var + BN_EPS) * norm["weight"] + norm["bias"])
-    return jnp.tanh(x @ last["weight"] + last["bias"]), new_stats
+    for linear_params, norm_params, stats in zip(hidden, params["norm"], bn_stats, strict=True):
+        x, updated_stats = batch_norm(norm_params, stats, linear(linear_params, x))
+        x = leaky_relu(x)
+        new_stats.append(updated_stats)
+    return jnp.tanh(linear(last, x)), new_stats
 
 
 def discriminate(params: Tree, images: Array) -> Array:
     """Images [B, pixels] to logits [B, 1]."""
     *hidden, last = params
     for layer in hidden:
-        images = leaky_relu(images @ layer["weight"] + layer["bias"])
-    return images @ last["weight"] + last["bias"]
+        images = leaky_relu(linear(layer, images))
+    return linear(last, images)
 
 
 def adam_update(params: Tree, grads: Tree, moments: tuple[Tree, Tree], t: Array) -> tuple[Tree, tuple[Tree, Tree]]:
@@ -89,7 +90,6 @@ def train_step(state: TrainState, images: Array) -> tuple[TrainState, Array]:
     z = jax.random.normal(latent_key, (len(images), LATENT_DIM))
     real = images.astype(jnp.float32) / 127.5 - 1
     t = state.num_steps + 1
-
     fake, generator_vjp, bn_stats = jax.vjp(lambda p: generate(p, state.bn_stats, z), state.g_params, has_aux=True)
 
     def g_loss_fn(fake: Array) -> Array:
@@ -112,26 +112,22 @@ def train_step(state: TrainState, images: Array) -> tuple[TrainState, Array]:
 
 
 def initial_state(generator: nn.Module, discriminator: nn.Module) -> TrainState:
-    """The state before the first step, from the weights of PyTorch's networks."""
+    """The state before the first step, with the weights of PyTorch's networks."""
     g_params = {"linear": layer_params(generator, nn.Linear), "norm": layer_params(generator, nn.BatchNorm1d)}
     d_params = layer_params(discriminator, nn.Linear)
-    bn_stats = [{"mean": jnp.zeros_like(n["bias"]), "var": jnp.ones_like(n["bias"])} for n in g_params["norm"]]
+    # Separate arrays: the step reuses the memory of its arguments, so none may occur twice.
+    zeros = [jax.tree.map(jnp.zeros_like, params) for params in (g_params, g_params, d_params, d_params)]
+    bn_stats = [{"mean": jnp.zeros_like(p["bias"]), "var": jnp.ones_like(p["bias"])} for p in g_params["norm"]]
+    ema = jax.tree.map(jnp.copy, g_params)
+    num_steps = jnp.zeros((), jnp.float32)
+    g_moments, d_moments = (zeros[0], zeros[1]), (zeros[2], zeros[3])
+    return TrainState(g_params, d_params, g_moments, d_moments, bn_stats, ema, jax.random.key(0), num_steps)
 
-    def moments(params: Tree) -> tuple[Tree, Tree]:
-        return jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params)
 
-    ema = jax.tree.map(jnp.copy, g_params)  # a copy, because the step reuses the memory of its arguments
-    zero = jnp.zeros((), jnp.float32)
-    return TrainState(g_params, d_params, moments(g_params), moments(d_params), bn_stats, ema, jax.random.key(0), zero)
-
-
-def layer_params(network: nn.Module, kind: type[nn.Module]) -> list[dict[str, Array]]:
+def layer_params(network: nn.Module, layer_type: type[nn.Module]) -> list[dict[str, Array]]:
     """Weights (transposed: [in, out]) and biases of the layers of a type, in order."""
-    return [
-        {name: jnp.array(param.detach().numpy().T) for name, param in layer.named_parameters()}
-        for layer in network.modules()
-        if isinstance(layer, kind)
-    ]
+    layers = [layer for layer in network.modules() if isinstance(layer, layer_type)]
+    return [{name: jnp.array(param.detach().numpy().T) for name, param in layer.named_parameters()} for layer in layers]
 
 
 def training_loop(
@@ -144,16 +140,12 @@ def training_loop(
     data = images.flatten(1).numpy()
     rng = np.random.default_rng(0)
     metrics_sum = jnp.zeros(4)
-    num_steps = 0
     while True:
         order = rng.permutation(len(data))
-        for first in range(0, len(data) - batch_size + 1, batch_size):
+        for start in range(0, len(data) - batch_size + 1, batch_size):
             previous_sum = metrics_sum
-            state, metrics = step(state, data[order[first : first + batch_size]])
+            state, metrics = step(state, data[order[start : start + batch_size]])
             metrics_sum = metrics_sum + metrics
             # JAX computes in the background. Waiting for the previous step leaves at most one step to the next turn.
             previous_sum.block_until_ready()
-            num_steps += 1
-            if num_steps % LOG_INTERVAL == 0:
-                np.asarray(metrics_sum)
             yield

@@ -1,7 +1,6 @@
-"""Train the classifier whose features the generator is judged by: on the training split alone."""
+"""Train the classifier whose features the evaluation uses, on the training split only."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -13,45 +12,60 @@ from gan.io import recreate_dir, write_json, write_text
 from gan.runtime import RuntimeConfig, select_device, set_num_threads
 from stages._common import load_section, num_concurrent_jobs, run_stage
 
-Trained = tuple[dict[str, Any], str]  # facts, and lines of the confusion table
-MODELS, REPORTS, DATA = Path("models"), Path("reports"), Path("data")
+SOURCE = Path("data/prepared.safetensors")
+TARGET = Path("data/target/prepared.safetensors")
+OUT = Path("models/classifier.safetensors")
+EXTRAS = Path("models/extras")
+REPORTS = Path("reports")
 
 
 def main() -> None:
-    config, runtime = load_section("classifier", ClassifierConfig), load_section("runtime", RuntimeConfig)
+    config = load_section("classifier", ClassifierConfig)
+    runtime = load_section("runtime", RuntimeConfig)
     set_num_threads(runtime.threads, num_concurrent_jobs())
-    target = DATA / "target/prepared.safetensors"
-    options = config, select_device(runtime.device), target.exists()
-    facts, rows = train_one(DATA / "prepared.safetensors", MODELS / "classifier.safetensors", *options)
-    write_json(REPORTS / "classifier.json", {"test_accuracy": facts["accuracy"]})
-    write_text(REPORTS / "confusion.tsv", "actual\tpredicted\n" + rows)
-    recreate_dir(MODELS / "extras", "The classifier of data.target, if there is one.")
-    if target.exists():
-        train_one(target, MODELS / "extras/target_classifier.safetensors", *options)
+    device = select_device(runtime.device)
+    has_target = TARGET.exists()
+
+    accuracy, predictions = train_one(SOURCE, OUT, config, device, cross_domain=has_target)
+    rows = [("actual", "predicted"), *predictions]
+    write_json(REPORTS / "classifier.json", {"test_accuracy": accuracy})
+    write_text(REPORTS / "confusion.tsv", "".join(f"{actual}\t{predicted}\n" for actual, predicted in rows))
+
+    recreate_dir(EXTRAS, "The classifier of data.target, if it is set.")
+    if has_target:
+        train_one(TARGET, EXTRAS / "target_classifier.safetensors", config, device, cross_domain=True)
 
 
-def train_one(data: Path, out: Path, given: ClassifierConfig, device: torch.device, translated: bool) -> Trained:
-    prepared = ImageDataset.load(data)
-    train, test, names, task = classification_task(prepared)
-    config = given.settled(other_hands=translated and task == "classes")
-    classifier = train_classifier(train, len(names), config, device)
-    found = predict(classifier, test.images).logits.argmax(1)
-    accuracy = (found == test.labels).double().mean().item()
-    what = "the training split's labels" if task == "classes" else "how training pictures were turned"
-    facts = {
+def train_one(
+    data: Path, out: Path, config: ClassifierConfig, device: torch.device, *, cross_domain: bool
+) -> tuple[float, list[tuple[str, str]]]:
+    """Train, test and save a classifier. Return its accuracy, and the actual and predicted class of each test image.
+
+    cross_domain: whether it must also recognize images of another dataset.
+    """
+    dataset = ImageDataset.load(data)
+    train, test, class_names, task = classification_task(dataset)
+    config = config.resolve(cross_domain=cross_domain and task == "classes")
+    classifier = train_classifier(train, len(class_names), config, device)
+
+    predictions = predict(classifier, test.images).logits.argmax(1)
+    accuracy = (predictions == test.labels).double().mean().item()
+    print(f"classifier: {accuracy:.2%} accuracy on {len(test.labels):,} test images")
+    trained_on = "the training split's labels" if task == "classes" else "rotations of the training images"
+    metadata = {
         "shape": list(train.images.shape[1:]),
-        "classes": list(names),
+        "classes": list(class_names),
         "task": task,
-        **{key: prepared.metadata[key] for key in ("stacked", "dataset")},
+        "stacked": dataset.metadata["stacked"],
+        "dataset": dataset.metadata["dataset"],
         "epochs": num_epochs(config, len(train.images)),
-        "distortion": config.distortion,
+        "augmentation": config.augmentation,
         "accuracy": round(accuracy, 4),
-        "name": f"a convolutional network trained on {what} (128 features; {accuracy:.1%} right on the test split)",
+        "name": f"a convolutional network trained on {trained_on} (128 features, {accuracy:.1%} test accuracy)",
     }
-    save_classifier(out, classifier, facts)
-    print(f"classifier: {accuracy:.2%} of {len(found):,} test pictures right")
-    pairs = torch.stack([test.labels, found], 1).tolist()
-    return facts, "".join(f"{names[actual]}\t{names[said]}\n" for actual, said in pairs)
+    save_classifier(out, classifier, metadata)
+    labels = zip(test.labels.tolist(), predictions.tolist(), strict=True)
+    return round(accuracy, 4), [(class_names[actual], class_names[predicted]) for actual, predicted in labels]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Judge the trained generator, and its snapshots along the training, against the test split."""
+"""Evaluate the trained generator and its snapshots against the test split."""
 
 from pathlib import Path
 
@@ -7,8 +7,7 @@ from tqdm import tqdm
 from gan.data.dataset import ImageDataset
 from gan.evaluation.conditional_metrics import gan_train_test_scores, translation_metrics
 from gan.evaluation.config import EvaluateConfig
-from gan.evaluation.evaluate import evaluate
-from gan.evaluation.evaluator import Evaluator
+from gan.evaluation.evaluator import Evaluator, evaluate
 from gan.evaluation.feature_extractor import make_feature_extractor
 from gan.evaluation.generation import generate_samples
 from gan.evaluation.summary import Metrics
@@ -17,40 +16,57 @@ from gan.io import read_metadata, write_json, write_text
 from gan.runtime import RuntimeConfig, select_device, set_num_threads
 from stages._common import load_section, num_concurrent_jobs, run_stage
 
-MODELS, REPORTS = Path("models"), Path("reports")
-FILES = {"ema": "generator", "raw": "generator_raw"}
+SOURCE = Path("data/prepared.safetensors")
+TARGET = Path("data/target/prepared.safetensors")
+GENERATORS = {"ema": Path("models/generator.safetensors"), "raw": Path("models/generator_raw.safetensors")}
+SNAPSHOTS = Path("models/snapshots")
+CLASSIFIER = Path("models/classifier.safetensors")
+TARGET_CLASSIFIER = Path("models/extras/target_classifier.safetensors")
+REPORTS = Path("reports")
 
 
 def main() -> None:
-    config, runtime = load_section("evaluate", EvaluateConfig), load_section("runtime", RuntimeConfig)
+    config = load_section("evaluate", EvaluateConfig)
+    runtime = load_section("runtime", RuntimeConfig)
     set_num_threads(runtime.threads, num_concurrent_jobs())
-    device, prepared = select_device(runtime.device), ImageDataset.load(Path("data/prepared.safetensors"))
-    judge = make_feature_extractor(MODELS / "classifier.safetensors", config.features, device)
-    final, count = MODELS / f"{FILES[config.weights]}.safetensors", config.count(len(prepared.metadata["classes"]))
+    device = select_device(runtime.device)
+    dataset = ImageDataset.load(SOURCE)
+    extractor = make_feature_extractor(CLASSIFIER, config.features, device)
+
+    # One sample set per seed.
+    generator = GENERATORS[config.weights]
+    num_samples = config.num_samples(len(dataset.metadata["classes"]))
     seeds = range(config.seed, config.seed + config.repeats)
-    sets = [generate_samples(final, prepared, count, seed, runtime.device)[1] for seed in seeds]
-    model, obedience, yardstick = read_metadata(final)["model"], Metrics(), None
-    if model["architecture"] == "cyclegan":  # translations are judged as pictures of the target
-        target = ImageDataset.load(Path("data/target/prepared.safetensors"))
-        judges = judge, make_feature_extractor(MODELS / "extras/target_classifier.safetensors", config.features, device)
-        yardstick = Evaluator(judges[1], target, len(sets[0].images))
-        obedience = translation_metrics(final, judges, sets, (prepared, target), runtime.device)
-    elif model["conditional"]:
-        obedience = gan_train_test_scores(judge, sets, prepared, device)
-    bar = tqdm(sorted((MODELS / "snapshots").glob("*.safetensors")), "snapshots", disable=None, leave=False)
-    snapshots = (generate_samples(path, prepared, count, config.seed, runtime.device) for path in bar)
-    result = evaluate(
-        yardstick or Evaluator(judge, prepared, count),
-        [one.images for one in sets],
-        ((epoch, one.images) for epoch, one in snapshots),
-        {"weights": config.weights, "seeds": list(seeds)},
-        obedience,
+    sample_sets = [generate_samples(generator, dataset, num_samples, seed, runtime.device)[1] for seed in seeds]
+
+    model = read_metadata(generator)["model"]
+    conditional: Metrics = {}
+    if model["architecture"] == "cyclegan":  # the samples are translations, so the target dataset is the reference
+        target = ImageDataset.load(TARGET)
+        extractors = (extractor, make_feature_extractor(TARGET_CLASSIFIER, config.features, device))
+        evaluator = Evaluator(extractors[1], target, len(sample_sets[0].images))
+        conditional = translation_metrics(generator, extractors, sample_sets, (dataset, target), runtime.device)
+    else:
+        evaluator = Evaluator(extractor, dataset, num_samples)
+        if model["conditional"]:
+            conditional = gan_train_test_scores(extractor, sample_sets, dataset, device)
+
+    paths = tqdm(sorted(SNAPSHOTS.glob("*.safetensors")), "snapshots", disable=None, leave=False)
+    snapshots = (generate_samples(path, dataset, num_samples, config.seed, runtime.device) for path in paths)
+    evaluation = evaluate(
+        evaluator,
+        [samples.images for samples in sample_sets],
+        ((epoch, samples.images) for epoch, samples in snapshots),
+        metadata={"weights": config.weights, "seeds": list(seeds)},
+        conditional=conditional,
     )
-    write_json(REPORTS / "evaluation.json", result.metrics)
-    write_json(REPORTS / "evaluation_details.json", result.details)
-    write_text(REPORTS / "quality.tsv", result.table())
-    save_png(make_grid(result.pairs, columns=len(result.pairs) // 2, scale=2), REPORTS / "neighbours.png")
-    for line in result.verdict:
+
+    write_json(REPORTS / "evaluation.json", evaluation.metrics)
+    write_json(REPORTS / "evaluation_details.json", evaluation.details)
+    write_text(REPORTS / "quality.tsv", evaluation.snapshot_table())
+    pairs = evaluation.nearest_pairs  # samples in the first row of the grid, training images in the second
+    save_png(make_grid(pairs, columns=len(pairs) // 2, scale=2), REPORTS / "neighbors.png")
+    for line in evaluation.findings:
         print(f"evaluate: {line}")
 
 

@@ -1,10 +1,11 @@
-"""Whole projects in temporary git repositories, small enough to train in a second or two."""
+"""Test projects: copies of this project in temporary git repositories, with networks that train in a second."""
 
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,15 +16,17 @@ import pytest
 import yaml
 from hypothesis import settings
 
-# Two test processes on two cores: PyTorch is to use one thread in each (before anything imports it).
+# Two test processes run on two cores, so PyTorch uses one thread in each. Set before anything imports it.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-# A first example may import a library for a second: that is no failure.
+# No deadline: the first example may import a library, which takes seconds.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("project")
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ROOT = Path(__file__).resolve().parents[1]
+STAGES = ["download", "prepare", "train", "classifier", "sample", "evaluate", "animate", "report"]
+# Parameters of a pipeline that runs in seconds.
 TINY: dict[str, dict[str, Any]] = {
     "data": {"dataset": "digits"},
     "prepare": {"image_size": 8},
@@ -34,7 +37,6 @@ TINY: dict[str, dict[str, Any]] = {
     "evaluate": {"samples": 100, "repeats": 2},
     "runtime": {"threads": 1, "device": "cpu"},
 }
-STAGES = ["download", "prepare", "train", "classifier", "sample", "evaluate", "animate", "report"]
 
 
 @dataclass
@@ -43,31 +45,46 @@ class Project:
 
     path: Path
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in the project; its output is checked by whoever calls."""
+    def command(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project. The caller checks its exit status and output."""
         return subprocess.run(
-            arguments, cwd=self.path, env=self.environment(), capture_output=True, text=True, timeout=300, check=False
+            args, cwd=self.path, env=self.environment(), capture_output=True, text=True, timeout=300, check=False
         )
 
-    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.command(sys.executable, *arguments)
+    def python(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run Python in the project. The caller checks its exit status and output."""
+        return self.command(sys.executable, *args)
 
-    def dvc(self, *arguments: str, status: int = 0) -> str:
-        """Run DVC, check its exit status, return all that it printed."""
-        done = self.python("-m", "dvc", *arguments)
-        assert done.returncode == status, f"dvc {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + done.stderr
+    def run_stages(self, *stages: str) -> str:
+        """Run stages one after another in one process, without DVC. Returns their output."""
+        calls = [f"import stages.{stage}; stages.{stage}.main()" for stage in stages]
+        result = self.python("-c", "\n".join(calls))
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout + result.stderr
 
-    def git(self, *arguments: str) -> str:
-        done = self.command("git", *arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    def dvc(self, *args: str, status: int = 0) -> str:
+        """Run DVC and check its exit status. Returns its output."""
+        result = self.python("-m", "dvc", *args)
+        output = result.stdout + result.stderr
+        assert result.returncode == status, f"dvc {' '.join(args)}: {result.returncode}\n{output}"
+        return output
+
+    def repro(self, *args: str) -> list[str]:
+        """Run `dvc repro`. Returns the stages that ran; those that DVC restored from its run-cache did not."""
+        lines = self.dvc("repro", *args).splitlines()
+        return [line.split("'")[1] for line in lines if line.startswith("Running stage")]
+
+    def git(self, *args: str) -> str:
+        """Run git. Returns its output."""
+        result = self.command("git", *args)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
 
     @contextmanager
-    def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """A command in a process group of its own, which does not outlive the block."""
+    def running(self, *args: str) -> Iterator[subprocess.Popen[str]]:
+        """Start a command in a process group of its own, which is killed at the end of the block."""
         process = subprocess.Popen(
-            arguments,
+            args,
             cwd=self.path,
             env=self.environment(),
             stdout=subprocess.PIPE,
@@ -83,9 +100,9 @@ class Project:
             process.wait()
 
     def environment(self) -> dict[str, str]:
-        # The stages' `python` is the one that runs these tests; and no DVC around the tests is theirs.
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
-        return kept | {
+        """The environment of the tests without DVC's variables. The stages' `python` is the one that runs the tests."""
+        variables = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
+        return variables | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "DVC_NO_ANALYTICS": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
@@ -98,79 +115,122 @@ class Project:
 
     def set(self, **changes: Any) -> None:
         """Change parameters: set(train__epochs=3)."""
-        path = self.path / "params.yaml"
-        params = yaml.safe_load(path.read_text())
-        for key, value in changes.items():
-            section, name = key.split("__")
-            params[section][name] = value
-        path.write_text(yaml.safe_dump(params, sort_keys=False))
+        set_parameters(self.path / "params.yaml", **changes)
 
-    def repro(self, *arguments: str) -> list[str]:
-        """Run `dvc repro`; the names of the stages that really ran."""
-        lines = self.dvc("repro", *arguments).splitlines()
-        return [line.split("'")[1] for line in lines if line.startswith("Running stage")]
+    def commit(self, message: str) -> None:
+        """Commit all files."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
 
 
-def _tracked() -> list[str]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+def set_parameters(path: Path, **changes: Any) -> None:
+    """Change values in a params.yaml: set_parameters(path, train__epochs=3)."""
+    params = yaml.safe_load(path.read_text())
+    for name, value in changes.items():
+        section, key = name.split("__")
+        params[section][key] = value
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
-@pytest.fixture
-def make_project(tmp_path: Path) -> Callable[[str], Project]:
-    """Makes a project with tiny parameters in tmp_path/NAME; nothing has run in it."""
-
-    def make(name: str = "project") -> Project:
-        return _new(tmp_path / name)
-
-    return make
+def tiny_parameters() -> dict[str, Any]:
+    """TINY as arguments of `set_parameters`."""
+    return {f"{section}__{key}": value for section, values in TINY.items() for key, value in values.items()}
 
 
-def _new(path: Path) -> Project:
-    for name in _tracked():
+def tracked_files() -> list[str]:
+    """Files of this project that git tracks or would add."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [name for name in output.splitlines() if (ROOT / name).is_file()]
+
+
+def create_project(path: Path) -> Project:
+    """Copy this project, without results and with TINY parameters, and commit it."""
+    for name in tracked_files():
         if name == "dvc.lock" or (name.startswith("reports/") and not name.endswith(".gitignore")):
             continue
         target = path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
     project = Project(path)
-    project.set(**{f"{section}__{key}": value for section, keys in TINY.items() for key, value in keys.items()})
+    project.set(**tiny_parameters())
     project.git("init", "--quiet", "--initial-branch=main")
-    project.git("add", "--all")
-    project.git("commit", "--quiet", "--message=tiny")
-    return project
-
-
-@pytest.fixture(scope="session")
-def _finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = _new(tmp_path_factory.mktemp("finished") / "project")
-    assert project.repro() == STAGES
-    project.git("add", "--all")
-    project.git("commit", "--quiet", "--message=ran")
+    project.commit("tiny")
     return project
 
 
 @pytest.fixture
-def finished(_finished: Project, tmp_path: Path) -> Project:
-    """A project of one's own in which everything has run and is committed."""
-    shutil.copytree(_finished.path, tmp_path / "project", symlinks=True)
+def make_project(tmp_path: Path) -> Callable[..., Project]:
+    """Function that creates a project of that name in tmp_path with changed parameters. Nothing has run in it."""
+
+    def make(name: str = "project", **changes: Any) -> Project:
+        project = create_project(tmp_path / name)
+        project.set(**changes)
+        return project
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def prepared_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared.safetensors with the digits of scikit-learn, 8×8 pixels. Read-only."""
+    from gan.data.config import DataConfig, PrepareConfig
+    from gan.data.download import download
+    from gan.data.prepare import prepare
+    from gan.data.raw_dataset import decode
+
+    folder = tmp_path_factory.mktemp("digits")
+    raw, images, out = folder / "raw", folder / "images", folder / "prepared.safetensors"
+    download(DataConfig(dataset="digits"), raw, images=images, project_root=folder, cache=folder / "cache")
+    assert prepare(decode(raw, images), PrepareConfig(image_size=8), out) == []
+    return out
+
+
+@pytest.fixture
+def make_prepared(make_project: Callable[..., Project], prepared_digits: Path) -> Callable[..., Project]:
+    """Like `make_project`, with the data prepared, so that `python -m stages.train` can run."""
+
+    def make(name: str = "project", **changes: Any) -> Project:
+        project = make_project(name, **changes)
+        shutil.copyfile(prepared_digits, project.path / "data/prepared.safetensors")
+        return project
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished_session(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which the whole pipeline has run, committed. Tests copy it or only read it."""
+    project = create_project(tmp_path_factory.mktemp("finished") / "project")
+    assert project.repro() == STAGES
+    project.commit("ran")
+    return project
+
+
+@pytest.fixture
+def finished(finished_session: Project, tmp_path: Path) -> Project:
+    """A copy of the finished project for one test."""
+    shutil.copytree(finished_session.path, tmp_path / "project", symlinks=True)
     return Project(tmp_path / "project")
 
 
-def stop(process: subprocess.Popen[str], number: signal.Signals) -> None:
-    """Send a signal to the whole process group, as a terminal does."""
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 60) -> None:
+    """Wait until a condition holds. Fails if the process ends before, or after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.stdout and process.stdout.read()
+        assert time.monotonic() < deadline, "timeout"
+        time.sleep(0.05)
+
+
+def signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """Send a signal to the process group of a process, as a terminal does."""
     os.killpg(process.pid, number)
 
 
 @contextmanager
 def float64_default() -> Iterator[None]:
-    """Networks, noise and products in double precision."""
+    """Make float64 the default dtype of PyTorch inside the block."""
     import torch
 
     before = torch.get_default_dtype()

@@ -63,7 +63,7 @@ def test_reverse_exports_the_other_generator_of_a_cyclegan(tmp_path: Path) -> No
     sessions = [onnxruntime.InferenceSession(tmp_path / f"{name}.onnx") for name in ("forward", "reverse")]
     forward, reverse = (session.run(None, inputs)[0] for session in sessions)
     assert np.abs(forward - reverse).max() > 1e-3
-    with pytest.raises(UserError, match="--reverse needs model.architecture cyclegan"):
+    with pytest.raises(UserError, match=r"--reverse needs model\.architecture cyclegan"):
         export(save_generator(tmp_path, "mlp"), tmp_path / "a.onnx", reverse=True)
 
 

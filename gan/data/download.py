@@ -16,11 +16,8 @@ from gan.data.config import DataConfig
 from gan.data.registry import DATASETS
 from gan.io import atomic_write, write_json
 
-IMAGE_SUFFIXES = {
-    f".{suffix}"
-    for suffixes in ("png apng jpg jpeg jpe jfif webp avif bmp", "gif tif tiff tga jp2 ppm pgm pbm pnm")
-    for suffix in suffixes.split()
-}
+_IMAGE_FORMATS = "png apng jpg jpeg jpe jfif webp avif bmp gif tif tiff tga jp2 ppm pgm pbm pnm"
+IMAGE_SUFFIXES = {f".{suffix}" for suffix in _IMAGE_FORMATS.split()}
 
 
 @dataclass(frozen=True)
@@ -67,13 +64,7 @@ _MNIST_SHA256 = {
 
 
 def download(
-    config: DataConfig,
-    raw: Path,
-    *,
-    images: Path,
-    project_root: Path,
-    cache: Path,
-    setting_name: str = "data.source",
+    config: DataConfig, raw: Path, *, images: Path, project_root: Path, cache: Path, setting_name: str = "data.source"
 ) -> None:
     """Put the files of `config.dataset` and their description, `dataset.json`, into the folder `raw`.
 
@@ -126,9 +117,8 @@ def list_images(folder: Path) -> list[tuple[str, str]]:
         counts = ", ".join(f"{number} {suffix}" for suffix, number in skipped.most_common(5))
         print(f"download: files that are not images are skipped: {counts}")
     if not names:
-        suffixes = " ".join(sorted(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES))
         raise UserError(
-            f"{folder}: contains no images ({suffixes}); put images there, in one subfolder per class or in none"
+            f"{folder}: contains no images ({_IMAGE_FORMATS}); put images there, in one subfolder per class or in none"
         )
     return [(name, hashlib.sha256((folder / name).read_bytes()).hexdigest()) for name in sorted(names)]
 
@@ -174,7 +164,7 @@ def _fetch(file: RemoteFile, source: str | None, project_root: Path, cache: Path
         if path.is_file():
             return path
     raise UserError(
-        f"{setting_name}: {folder} has no {file.name}; set a folder or URL that has the original files of {file.dataset}"
+        f"{setting_name}: {folder} has no {file.name}; set a folder or URL with the original files of {file.dataset}"
     )
 
 

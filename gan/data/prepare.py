@@ -132,10 +132,7 @@ def _split(images: NDArray[np.uint8], labels: NDArray[np.int64], config: Prepare
     if has_labels and not stratify:
         print("prepare: too few images in some class to split each class in proportion; the split is random")
     train, test = train_test_split(
-        np.arange(num_images),
-        test_size=num_test,
-        random_state=config.seed,
-        stratify=labels if stratify else None,
+        np.arange(num_images), test_size=num_test, random_state=config.seed, stratify=labels if stratify else None
     )
     train.sort()
     test.sort()

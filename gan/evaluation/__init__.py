@@ -1,1 +1,1 @@
-"""Measures of how good generated pictures are."""
+"""Evaluation of generated images: features, metrics and findings."""

@@ -1,33 +1,34 @@
-"""Which classes a set of pictures is made of."""
+"""Class frequencies of a set of images, compared with those of the training split."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-COVERAGE_THRESHOLD = 0.2  # a class is there if its share is at least this part of its share of the data
-STACKED_CLASSES = 1000  # of so many a class is there if it is hit once, as in the literature
+COVERAGE_THRESHOLD = 0.2  # a class is covered if its frequency is at least this fraction of the reference
+STACKED_NUM_CLASSES = 1000  # from this many classes on, one sample covers a class (Metz et al. 2016)
 
 
 class ClassCoverage(NamedTuple):
-    """Shares of the classes [K], how many are covered, KL divergence (nats) of the shares from the data's."""
+    """Class frequencies [K], the number of covered classes, and KL(frequencies ‖ reference) in nats."""
 
-    shares: Tensor
-    covered: int
-    divergence: float
-
-
-def class_coverage(found: Tensor, expected: Tensor) -> ClassCoverage:
-    """The classes `found` in pictures, [N] integers, against the `expected` shares [K], of which none is zero."""
-    shares = torch.bincount(found, minlength=len(expected)).double() / len(found)
-    threshold = expected * COVERAGE_THRESHOLD if len(expected) < STACKED_CLASSES else torch.zeros_like(expected)
-    there = (shares > 0) & (shares >= threshold)
-    # A share of zero adds nothing: p log p → 0.
-    divergence = torch.special.xlogy(shares, shares / expected).sum().item()
-    return ClassCoverage(shares, int(there.sum()), divergence)
+    frequencies: Tensor
+    num_covered: int
+    kl: float
 
 
-def class_frequencies(labels: Tensor, count: int) -> Tensor:
-    """Shares of `count` classes among labels [N]; a class that does not occur gets a share of a half picture."""
-    counts = torch.bincount(labels, minlength=count).double().clamp_(min=0.5)
+def class_coverage(predicted: Tensor, reference: Tensor) -> ClassCoverage:
+    """Compare predicted classes, int64 [N], with reference frequencies [K], all of which must be positive."""
+    num_classes = len(reference)
+    frequencies = torch.bincount(predicted, minlength=num_classes).double() / len(predicted)
+    covered = frequencies > 0
+    if num_classes < STACKED_NUM_CLASSES:
+        covered &= frequencies >= reference * COVERAGE_THRESHOLD
+    kl = torch.special.xlogy(frequencies, frequencies / reference).sum()  # xlogy: p log p = 0 at p = 0
+    return ClassCoverage(frequencies, int(covered.sum()), kl.item())
+
+
+def class_frequencies(labels: Tensor, num_classes: int) -> Tensor:
+    """Frequencies [num_classes] of labels, int64 [N]. A class without images counts as half an image."""
+    counts = torch.bincount(labels, minlength=num_classes).double().clamp_(min=0.5)
     return counts / counts.sum()

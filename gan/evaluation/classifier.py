@@ -1,4 +1,4 @@
-"""The classifier: a small convolutional network, trained on the training split alone, whose features judge pictures."""
+"""The classifier: a small convolutional network, trained on the training split, whose features serve the metrics."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -16,172 +16,195 @@ from gan.data.dataset import Split, to_float
 from gan.evaluation.config import ClassifierConfig
 from gan.io import load_safetensors, read_metadata, save_safetensors
 
-FEATURES = 128
-BATCH = 128
-MAX_FINAL_MAP = 8  # pixels a side; maps are halved until they are no larger
-PEAK_LR = 3e-3
-AUTO_NUM_IMAGES, AUTO_MIN_EPOCHS = 80_000, 6
-ROTATIONS = ("upright", "turned by 90°", "turned by 180°", "turned by 270°")
-FLIPS = ("upright", "upside down", "left-right mirrored", "turned by 180°")
+NUM_FEATURES = 128
+BATCH_SIZE = 128
+MAX_FINAL_MAP = 8  # pixels per side; feature maps are halved until they are no larger
+MAX_LR = 3e-3
+AUTO_NUM_IMAGES = 80_000  # `epochs: auto` trains on so many images in total,
+AUTO_MIN_EPOCHS = 6  # but for at least so many epochs
+ROTATIONS = ("rotated by 0°", "rotated by 90°", "rotated by 180°", "rotated by 270°")
+FLIPS = ("original", "flipped vertically", "flipped horizontally", "rotated by 180°")
 
 
 class Augmentation(NamedTuple):
-    """How far training pictures are distorted at most, and back: turned, radians; scaled; moved, as a share of half the
-    picture; slanted, as a share of the height (of a square); stretched in width. A share s of scale or stretch is
-    between 1 / (1 + s) and 1 / (1 - s) times the size."""
+    """Largest random distortions, each in both directions.
 
-    turn: float
+    rotate: radians. scale: a size changes by a factor between 1 / (1 + scale) and 1 / (1 − scale).
+    translate: fraction of half the image. shear: horizontal shift per vertical distance. stretch: as scale, of the
+    width only.
+    """
+
+    rotate: float
     scale: float
-    move: float
-    slant: float = 0.0
+    translate: float
+    shear: float = 0.0
     stretch: float = 0.0
 
 
-MILD = Augmentation(0.175, 0.1, 0.14)
-# Of MNIST's digits a classifier of scikit-learn's, which stand upright, reads 87% if trained so, mildly 72%: README.
-STRONG = Augmentation(0.3, 0.25, 0.2, 0.5, 0.35)
+MILD = Augmentation(rotate=0.175, scale=0.1, translate=0.14)
+# Trained on scikit-learn's digits, which stand upright, a classifier gets 87% of MNIST's right with STRONG, 72% with
+# MILD.
+STRONG = Augmentation(rotate=0.3, scale=0.25, translate=0.2, shear=0.5, stretch=0.35)
 
 
 class ClassifierOutput(NamedTuple):
-    """What a classifier says of pictures: features [N, 128] and logits [N, classes]."""
+    """Features [N, 128] and logits [N, num_classes]."""
 
     features: Tensor
     logits: Tensor
 
 
 class Classifier(nn.Module):
-    """Pictures [B, C, H, W] in [-1, 1] to features [B, 128] and logits [B, classes].
+    """Convolutional network: images [B, C, H, W] in [-1, 1] → features [B, 128] and logits [B, num_classes].
 
-    3×3 convolutions with BatchNorm and ReLU, 32 channels wide, then 64 after each halving down to 8 pixels a side.
+    3×3 convolutions with BatchNorm and ReLU: 32 channels at full size, then 64 after each halving, down to 8×8 pixels.
     """
 
-    def __init__(self, shape: tuple[int, int, int], classes: int) -> None:
+    def __init__(self, image_shape: tuple[int, int, int], num_classes: int) -> None:
         super().__init__()
-        channels, height, width = shape
+        channels, height, width = image_shape
         layers: list[nn.Module] = [*conv_bn_relu(channels, 32)]
-        inputs = 32
+        channels = 32
         while max(height, width) > MAX_FINAL_MAP:
-            layers += [nn.MaxPool2d(2, ceil_mode=True), *conv_bn_relu(inputs, 64)]
-            inputs, height, width = 64, ceil(height / 2), ceil(width / 2)
-        self.trunk = nn.Sequential(
+            layers += [nn.MaxPool2d(2, ceil_mode=True), *conv_bn_relu(channels, 64)]
+            channels = 64
+            height = ceil(height / 2)
+            width = ceil(width / 2)
+        self.backbone = nn.Sequential(
             *layers,
             nn.Flatten(),
-            nn.Linear(inputs * height * width, FEATURES, bias=False),
-            nn.BatchNorm1d(FEATURES),
+            nn.Linear(channels * height * width, NUM_FEATURES, bias=False),
+            nn.BatchNorm1d(NUM_FEATURES),
             nn.ReLU(inplace=True),
         )
-        self.head = nn.Linear(FEATURES, classes)
+        self.head = nn.Linear(NUM_FEATURES, num_classes)
 
-    def forward(self, pictures: Tensor) -> ClassifierOutput:
-        features = self.trunk(pictures)
+    def forward(self, images: Tensor) -> ClassifierOutput:
+        features = self.backbone(images)
         return ClassifierOutput(features, self.head(features))
 
 
-def conv_bn_relu(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-    return convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+def conv_bn_relu(in_channels: int, out_channels: int) -> tuple[nn.Module, ...]:
+    conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+    return conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)
 
 
 @torch.inference_mode()
 def predict(classifier: Classifier, images: Tensor, *, batch_size: int = 500) -> ClassifierOutput:
-    """What the classifier, in eval mode, says of pictures, uint8 [N, C, H, W]; on the CPU."""
+    """Apply a classifier in eval mode to images, uint8 [N, C, H, W]; the output is on the CPU."""
     device = next(classifier.parameters()).device
-    seen = [classifier(channels_last(to_float(rows.to(device)))) for rows in images.split(batch_size)]
-    features, logits = (torch.cat(parts).cpu() for parts in zip(*seen, strict=True))
-    return ClassifierOutput(features, logits)
+    outputs = [classifier(channels_last(to_float(batch.to(device)))) for batch in images.split(batch_size)]
+    features, logits = zip(*outputs, strict=True)
+    return ClassifierOutput(torch.cat(features).cpu(), torch.cat(logits).cpu())
 
 
 def train_classifier(
-    train: Split, classes: int, config: ClassifierConfig, device: torch.device | str = "cpu"
+    train: Split, num_classes: int, config: ClassifierConfig, device: torch.device | str = "cpu"
 ) -> Classifier:
-    """A classifier of `classes` trained on labelled pictures, in eval mode.
+    """Train a classifier on labeled images and return it in eval mode.
 
-    Adam with one cycle of the learning rate (Smith and Topin 2018); every picture is distorted: see Distortion.
+    Adam with a one-cycle learning rate (Smith and Topin 2018, https://arxiv.org/abs/1708.07120) and augmentation;
+    `auto` augmentation is mild.
     """
-    count = len(train.images)
-    epochs = num_epochs(config, count)
-    distortion = STRONG if config.distortion == "strong" else MILD
-    steps = epochs * (ceil(count / BATCH) - (count % BATCH == 1 and count > 1))
+    num_images = len(train.images)
+    epochs = num_epochs(config, num_images)
+    total_steps = epochs * max(1, ceil((num_images - 1) / BATCH_SIZE))  # see _batches
+    augmentation = STRONG if config.augmentation == "strong" else MILD
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         channels, height, width = train.images.shape[1:]
-        classifier = Classifier((channels, height, width), classes)
+        classifier = Classifier((channels, height, width), num_classes)
     classifier = classifier.to(device).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.Adam(classifier.parameters(), fused=True)
-    schedule = OneCycleLR(optimizer, PEAK_LR, total_steps=steps)
-    generator = torch.Generator().manual_seed(config.seed)
-    for rows in tqdm(_batches(count, epochs, generator), total=steps, desc="classifier", disable=None, leave=False):
-        pictures = augment(to_float(train.images[rows].to(device)), generator, distortion)
-        loss = cross_entropy(classifier(channels_last(pictures)).logits, train.labels[rows].to(device))
+    scheduler = OneCycleLR(optimizer, MAX_LR, total_steps=total_steps)
+
+    rng = torch.Generator().manual_seed(config.seed)
+    batches = _batches(num_images, epochs, rng)
+    for indices in tqdm(batches, total=total_steps, desc="classifier", disable=None, leave=False):
+        images = augment(to_float(train.images[indices].to(device)), rng, augmentation)
+        labels = train.labels[indices].to(device)
+        loss = cross_entropy(classifier(channels_last(images)).logits, labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        schedule.step()
-    classifier.eval()
-    return classifier
+        scheduler.step()
+    return classifier.eval()
 
 
-def num_epochs(config: ClassifierConfig, count: int) -> int:
-    """Passes over `count` training pictures."""
-    return config.epochs if config.epochs != "auto" else max(AUTO_MIN_EPOCHS, ceil(AUTO_NUM_IMAGES / count))
+def num_epochs(config: ClassifierConfig, num_images: int) -> int:
+    """Number of epochs for a training split of `num_images`."""
+    if config.epochs != "auto":
+        return config.epochs
+    return max(AUTO_MIN_EPOCHS, ceil(AUTO_NUM_IMAGES / num_images))
+
+
+def _batches(num_images: int, epochs: int, rng: torch.Generator) -> Iterator[Tensor]:
+    """Yield shuffled batches of indices. A last batch of one image is skipped: BatchNorm needs two."""
+    for _ in range(epochs):
+        for indices in torch.randperm(num_images, generator=rng).split(BATCH_SIZE):
+            if len(indices) > 1 or num_images == 1:
+                yield indices
+
+
+def augment(images: Tensor, rng: torch.Generator, strength: Augmentation) -> Tensor:
+    """Apply a random affine transformation, at most of the given strength, to each image [N, C, H, W]."""
+    limits = [strength.rotate, strength.scale, strength.translate, strength.translate]
+    angle, scale, shift_x, shift_y = uniform(limits, images, rng)
+    cosine = angle.cos() / (1 + scale)
+    sine = angle.sin() / (1 + scale)
+    # Columns of the matrices [N, 2, 3] that map output coordinates to input coordinates.
+    x_column = torch.stack([cosine, sine], 1)
+    y_column = torch.stack([-sine, cosine], 1)
+    shift = torch.stack([shift_x, shift_y], 1)
+    if strength.shear or strength.stretch:
+        shear, stretch = uniform([strength.shear, strength.stretch], images, rng)[..., None]
+        y_column = y_column + shear * x_column
+        x_column = x_column * (1 + stretch)
+    matrices = torch.stack([x_column, y_column, shift], 2)
+    grid = affine_grid(matrices, list(images.shape), align_corners=False)
+    return grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def uniform(limits: list[float], images: Tensor, rng: torch.Generator) -> Tensor:
+    """Uniform random numbers between −limit and limit for each limit and image, [len(limits), N]."""
+    values = torch.rand(len(limits), len(images), generator=rng).mul_(2).sub_(1).to(images.device)
+    return values * torch.tensor(limits, device=images.device)[:, None]
+
+
+def channels_last(images: Tensor) -> Tensor:
+    """Convert to channels_last, the fastest memory format for convolutions on the CPU."""
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 def rotation_task(images: Tensor) -> tuple[Split, tuple[str, ...]]:
-    """The pictures turned or mirrored in four ways, which way as label: a task that needs no labels, and the ways.
+    """Make a classification task of unlabeled images: four rotations of each, or flips if they are not square.
 
-    Gidaris et al. 2018 (https://arxiv.org/abs/1803.07728): to tell which way is up, a network must see what is there.
-    Pictures that are not square are mirrored instead of turned by 90°.
+    Returns the transformed images with the transformation as label, and the names of the labels (Gidaris et al. 2018,
+    https://arxiv.org/abs/1803.07728: to recognize the rotation, a network must recognize the objects).
     """
     if images.shape[-1] == images.shape[-2]:
-        ways, names = [images.rot90(quarter, (2, 3)) for quarter in range(4)], ROTATIONS
+        names = ROTATIONS
+        transformed = [images.rot90(num_turns, (2, 3)) for num_turns in range(4)]
     else:
-        ways, names = [images, images.flip(2), images.flip(3), images.flip(2, 3)], FLIPS
-    return Split(torch.cat(ways), torch.arange(4).repeat_interleave(len(images))), names
+        names = FLIPS
+        transformed = [images, images.flip(2), images.flip(3), images.flip(2, 3)]
+    labels = torch.arange(4).repeat_interleave(len(images))
+    return Split(torch.cat(transformed), labels), names
 
 
-def save_classifier(path: Path, classifier: Classifier, facts: dict[str, Any]) -> None:
-    """Write a classifier with facts: `shape` and `classes` (names), `task`, `accuracy`, ..."""
-    save_safetensors(path, classifier.state_dict(), {**facts, "kind": "classifier"})
+def save_classifier(path: Path, classifier: Classifier, metadata: dict[str, Any]) -> None:
+    """Write a classifier. metadata: `shape`, `classes` (names), `task`, `name`, and any others that JSON can hold."""
+    save_safetensors(path, classifier.state_dict(), {**metadata, "role": "classifier"})
 
 
 def load_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
-    """A classifier in eval mode on the CPU, and its facts; raises UserError if the file is not one."""
+    """Return a classifier in eval mode on the CPU, and its metadata. Raises UserError if the file holds none."""
     metadata = read_metadata(path)
-    if metadata.get("kind") != "classifier":
-        raise UserError(f"{path}: holds a {metadata.get('kind', 'data set')}, not a classifier; `dvc repro` makes it")
+    if metadata.get("role") != "classifier":
+        raise UserError(f"{path}: holds a {metadata.get('role', 'dataset')}, not a classifier; `dvc repro` creates it")
     channels, height, width = metadata["shape"]
     classifier = Classifier((channels, height, width), len(metadata["classes"]))
     classifier.load_state_dict(load_safetensors(path))
     classifier.to(memory_format=torch.channels_last).eval()
     return classifier, metadata
-
-
-def _batches(count: int, epochs: int, generator: torch.Generator) -> Iterator[Tensor]:
-    for _ in range(epochs):
-        for rows in torch.randperm(count, generator=generator).split(BATCH):
-            if len(rows) > 1 or count == 1:  # BatchNorm has no statistics for one
-                yield rows
-
-
-def augment(pictures: Tensor, generator: torch.Generator, most: Augmentation) -> Tensor:
-    """Each picture distorted at random, by up to `most`."""
-    angle, scale, right, down = uniform([most.turn, most.scale, most.move, most.move], pictures, generator)
-    cosine, sine = angle.cos() / (1 + scale), angle.sin() / (1 + scale)
-    columns = [torch.stack(column, 1) for column in ((cosine, sine), (-sine, cosine), (right, down))]
-    if most.slant or most.stretch:
-        slant, stretch = uniform([most.slant, most.stretch], pictures, generator)[..., None]
-        columns[1] = columns[1] + slant * columns[0]
-        columns[0] = columns[0] * (1 + stretch)
-    grid = affine_grid(torch.stack(columns, 2), list(pictures.shape), align_corners=False)
-    return grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-
-
-def uniform(most: list[float], pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Numbers between plus and minus each of `most`, one for each picture: [len(most), N]."""
-    drawn = torch.rand(len(most), len(pictures), generator=generator).mul_(2).sub_(1).to(pictures.device)
-    return drawn * torch.tensor(most, device=pictures.device)[:, None]
-
-
-def channels_last(pictures: Tensor) -> Tensor:
-    """Channels last, which convolutions on the CPU are fastest with."""
-    return pictures.contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""Whether a generator does as it is told: draws the class that it is asked for, or keeps that of what it translates."""
+"""Metrics of conditioning: whether samples have the requested class, and whether translations keep it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,88 +17,104 @@ from gan.sampling import translate_images
 
 
 def gan_train_test_scores(
-    judge: FeatureExtractor, sets: Sequence[Split], prepared: ImageDataset, device: torch.device | str = "cpu"
+    extractor: FeatureExtractor,
+    sample_sets: Sequence[Split],
+    dataset: ImageDataset,
+    device: torch.device | str = "cpu",
 ) -> Metrics:
-    """Of samples with the labels that they were asked to have, as shares (Shmelkov et al. 2018,
-    https://arxiv.org/abs/1807.09499):
+    """GAN-test and GAN-train accuracies of labeled samples (Shmelkov et al. 2018, https://arxiv.org/abs/1807.09499).
 
-    gan_test: of the samples that the judge takes for their class: whether they are right. gan_train: of the test
-    pictures that a classifier of the same kind takes for theirs which has seen nothing but samples: whether they are
-    right and diverse. Either alone can mislead. Empty where the judge knows no classes.
+    gan_test: fraction of the samples that the classifier recognizes as the requested class (correctness).
+    gan_train: test accuracy of a classifier that is trained on the first sample set only (correctness and diversity);
+    omitted for stacks of digits.
+    Returns an empty dict if the extractor has no classes.
     """
-    right = _mean(judge, sets)
-    if right is None:
+    gan_test = mean_accuracy(extractor, sample_sets)
+    if gan_test is None:
         return {}
-    figures = {"gan_test": right}
-    if prepared.metadata["stacked"] == 1:
-        student = train_classifier(sets[0], len(prepared.metadata["classes"]), ClassifierConfig(), device)
-        said = predict(student, prepared.test.images).logits.argmax(1)
-        figures["gan_train"] = (said == prepared.test.labels).double().mean().item()
-    return figures
+    metrics = {"gan_test": gan_test}
+    if dataset.metadata["stacked"] == 1:
+        num_classes = len(dataset.metadata["classes"])
+        samples_classifier = train_classifier(sample_sets[0], num_classes, ClassifierConfig(), device)
+        predictions = predict(samples_classifier, dataset.test.images).logits.argmax(1)
+        metrics["gan_train"] = (predictions == dataset.test.labels).double().mean().item()
+    return metrics
 
 
 def translation_metrics(
     path: Path,
-    judges: tuple[FeatureExtractor, FeatureExtractor],
-    sets: Sequence[Split],
-    data: tuple[ImageDataset, ImageDataset],
+    extractors: tuple[FeatureExtractor, FeatureExtractor],
+    sample_sets: Sequence[Split],
+    datasets: tuple[ImageDataset, ImageDataset],
     device: str,
 ) -> Metrics:
-    """Of the translators in a file, judged by classifiers of the source and of the target:
+    """Metrics of a CycleGAN's saved generators. A is the source dataset, B the target dataset, in this order.
 
-    kept_there, kept_back: shares of translated test pictures that a classifier of the other set takes for the class
-    that they had, where both sets have the same classes; untranslated_there, untranslated_back: the control, the
-    shares of the test pictures that it takes for their class as they are. cycle_error: mean absolute difference of the
-    source's test pictures from what they are there and back again, as a share of the range of a pixel.
+    extractors: one per dataset. sample_sets: translations A→B with the labels of their inputs.
+
+    class_accuracy_ab, class_accuracy_ba: fraction of translated test images that the other dataset's classifier
+    recognizes as the class of the input.
+    baseline_accuracy_ab, baseline_accuracy_ba: the same for the test images without translation.
+    These four are omitted if the class names of A and B differ or an extractor has no classes.
+    cycle_error: mean absolute difference between test images of A and their translations A→B→A, as a fraction of the
+    range of a pixel.
     """
-    (network, _), (source, target) = load_network(path, "generator"), data
+    network, _ = load_network(path, "generator")
     assert isinstance(network, CycleGenerators)
-    figures = {}
-    if source.num_classes and source.metadata["classes"] == target.metadata["classes"]:
-        home = Split(translate_images(network.g_ba, target.test.images, device), target.test.labels)
-        found = {
-            "kept_there": _mean(judges[1], sets),
-            "kept_back": _right(judges[0], home),
-            "untranslated_there": _right(judges[1], source.test),
-            "untranslated_back": _right(judges[0], target.test),
+    extractor_a, extractor_b = extractors
+    dataset_a, dataset_b = datasets
+    metrics: Metrics = {}
+    if dataset_a.num_classes and dataset_a.metadata["classes"] == dataset_b.metadata["classes"]:
+        translated_back = Split(translate_images(network.g_ba, dataset_b.test.images, device), dataset_b.test.labels)
+        accuracies = {
+            "class_accuracy_ab": mean_accuracy(extractor_b, sample_sets),
+            "class_accuracy_ba": accuracy(extractor_a, translated_back),
+            "baseline_accuracy_ab": accuracy(extractor_b, dataset_a.test),
+            "baseline_accuracy_ba": accuracy(extractor_a, dataset_b.test),
         }
-        if None not in found.values():  # a judge may know no classes
-            figures = {name: share for name, share in found.items() if share is not None}
-    again = translate_images(network.g_ba, translate_images(network.g_ab, source.test.images, device), device)
-    figures["cycle_error"] = _difference(again, source.test.images)
-    return figures
+        known = {name: value for name, value in accuracies.items() if value is not None}
+        if len(known) == len(accuracies):
+            metrics |= known
+    translated = translate_images(network.g_ab, dataset_a.test.images, device)
+    reconstructed = translate_images(network.g_ba, translated, device)
+    metrics["cycle_error"] = mean_abs_diff(reconstructed, dataset_a.test.images)
+    return metrics
 
 
-def describe(figures: Metrics) -> list[str]:
-    """The figures in words."""
+def describe(metrics: Metrics) -> list[str]:
+    """Describe the metrics of this module in sentences."""
     lines = []
-    if "gan_test" in figures:
-        line = f"Obedience: {figures['gan_test']:.1%} of the samples are of the class asked for"
-        if "gan_train" in figures:
-            line += (
-                f"; a classifier that has seen nothing else gets {figures['gan_train']:.1%} of the test pictures right"
-            )
-        lines.append(line + ".")
-    if "kept_there" in figures:
-        kept = f"{figures['kept_there']:.1%} of the pictures there and {figures['kept_back']:.1%} back"
-        control = f"{figures['untranslated_there']:.1%} and {figures['untranslated_back']:.1%} without any translation"
-        lines.append(f"Translation keeps the class of {kept}; the classifiers are right in {control}.")
-    if "cycle_error" in figures:
-        lines.append(f"There and back again a pixel differs by {figures['cycle_error']:.1%} of its range.")
+    if "gan_test" in metrics:
+        line = f"Conditioning: {metrics['gan_test']:.1%} of the samples have the requested class"
+        if "gan_train" in metrics:
+            line += f"; a classifier trained on samples only reaches {metrics['gan_train']:.1%} test accuracy"
+        lines.append(f"{line}.")
+    if "class_accuracy_ab" in metrics:
+        lines.append(
+            f"Translation: {metrics['class_accuracy_ab']:.1%} of the images keep their class from A to B, "
+            f"{metrics['class_accuracy_ba']:.1%} from B to A (without translation the classifiers recognize "
+            f"{metrics['baseline_accuracy_ab']:.1%} and {metrics['baseline_accuracy_ba']:.1%})."
+        )
+    if "cycle_error" in metrics:
+        lines.append(
+            f"Cycle consistency: from A to B and back pixels change by {metrics['cycle_error']:.1%} on average."
+        )
     return lines
 
 
-def _mean(judge: FeatureExtractor, sets: Sequence[Split]) -> float | None:
-    """Mean of `_right` over the sets."""
-    found = [right for one in sets if (right := _right(judge, one)) is not None]
-    return sum(found) / len(found) if found else None
+def mean_accuracy(extractor: FeatureExtractor, sample_sets: Sequence[Split]) -> float | None:
+    """Mean of `accuracy` over sample sets."""
+    accuracies = [accuracy(extractor, samples) for samples in sample_sets]
+    known = [value for value in accuracies if value is not None]
+    return sum(known) / len(known) if known else None
 
 
-def _right(judge: FeatureExtractor, samples: Split) -> float | None:
-    """Share of samples whose class is the one that they should have; None where the judge knows none."""
-    found = judge.extract(samples.images).classes
-    return None if found is None else (found == samples.labels).double().mean().item()
+def accuracy(extractor: FeatureExtractor, samples: Split) -> float | None:
+    """Fraction of samples whose predicted class is their label; None if the extractor has no classes."""
+    predictions = extractor.extract(samples.images).predictions
+    return None if predictions is None else (predictions == samples.labels).double().mean().item()
 
 
-def _difference(one: Tensor, other: Tensor) -> float:
-    return (one.float() - other.float()).abs().mean().item() / 255
+def mean_abs_diff(images_a: Tensor, images_b: Tensor) -> float:
+    """Mean absolute difference of uint8 images, as a fraction of the range of a pixel."""
+    return (images_a.float() - images_b.float()).abs().mean().item() / 255

@@ -1,51 +1,61 @@
-"""The settings of the judge and of the evaluation."""
+"""Configuration of the classifier and of the evaluation."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from gan.config import StrictConfig
 
-Samples = Annotated[int, Field(ge=100, le=1_000_000)]
-Epochs = Annotated[int, Field(ge=1, le=1000)]
+NumSamples = Annotated[int, Field(ge=100, le=1_000_000)]
+NumEpochs = Annotated[int, Field(ge=1, le=1000)]
 
 
 class ClassifierConfig(StrictConfig):
-    """The network whose features pictures are compared by."""
+    """The network whose features the evaluation compares images by."""
 
-    epochs: Literal["auto"] | Epochs = Field(
-        "auto", description="passes over the training pictures; auto: 80,000 pictures in all, 6 passes at least"
+    renamed: ClassVar[dict[str, str]] = {"distortion": "augmentation"}
+
+    epochs: Literal["auto"] | NumEpochs = Field(
+        "auto", description="epochs of training; auto: enough for 80,000 images in total, at least 6"
     )
-    distortion: Literal["auto", "mild", "strong"] = Field(
+    augmentation: Literal["auto", "mild", "strong"] = Field(
         "auto",
-        description="how much the training pictures are turned, scaled and moved at random; strong: more, and slanted "
-        "and stretched, too, so that other hands can be read; auto: strong for classes beside a data.target, else mild",
+        description="random rotation, scaling and translation of the training images; strong: larger ones, and shear "
+        "and stretch, so that other handwriting is recognized; auto: strong for class labels if data.target is set, "
+        "else mild",
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of its weights, order and distortions")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the weights, the order of images and augmentation")
 
-    def settled(self, *, other_hands: bool) -> "ClassifierConfig":
-        """The same with a value in the place of `auto`: strong distortion if other hands are to be read."""
-        auto = "strong" if other_hands else "mild"
-        return self.model_copy(update={"distortion": auto}) if self.distortion == "auto" else self
+    def resolve(self, *, cross_domain: bool) -> "ClassifierConfig":
+        """Replace `auto` augmentation: strong if the classifier must recognize images of another dataset, else mild."""
+        if self.augmentation != "auto":
+            return self
+        return self.model_copy(update={"augmentation": "strong" if cross_domain else "mild"})
 
 
 class EvaluateConfig(StrictConfig):
-    """How the trained generator is judged."""
+    """How the trained generator is evaluated."""
 
-    weights: Literal["ema", "raw"] = Field("ema", description="which generator: the average, or the last iteration's")
-    samples: Literal["auto"] | Samples = Field(
-        "auto",
-        description="pictures that are drawn and judged; auto: 10,000, of stacked digits 26,000; "
-        "cyclegan: as many as there are test pictures",
+    weights: Literal["ema", "raw"] = Field(
+        "ema", description="generator weights: their moving average, or those of the last iteration"
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the first set of samples")
-    repeats: int = Field(3, ge=2, le=100, description="sets of samples; the spread over them says how sure a figure is")
+    samples: Literal["auto"] | NumSamples = Field(
+        "auto",
+        description="images per sample set; auto: 10,000, or 26,000 for stacked digits; "
+        "cyclegan: always as many as there are test images",
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the first sample set")
+    repeats: int = Field(
+        3, ge=2, le=100, description="number of sample sets; metrics are reported with their standard deviation"
+    )
     features: Literal["auto", "classifier", "inception"] = Field(
         "auto",
-        description="what pictures are compared by; auto: the classifier's features where the pictures have labels, "
-        "else Inception's where its weights can be had",
+        description="features that images are compared by; auto: the classifier's if the images have labels, "
+        "else Inception's if its weights can be downloaded",
     )
 
-    def count(self, classes: int) -> int:
-        """Pictures to draw: where `auto`, as many as the literature does (26,000: Lin et al. 2018, PacGAN)."""
-        return self.samples if self.samples != "auto" else 26_000 if classes >= 1000 else 10_000
+    def num_samples(self, num_classes: int) -> int:
+        """Images per sample set; `auto` is the literature's number (26,000: Lin et al. 2018, PacGAN)."""
+        if self.samples != "auto":
+            return self.samples
+        return 26_000 if num_classes >= 1000 else 10_000

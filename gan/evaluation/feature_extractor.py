@@ -1,4 +1,4 @@
-"""What sees pictures as features and classes."""
+"""Feature extractors: the project's own classifier, or Inception v3."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,64 +13,77 @@ from gan.config import UserError
 from gan.evaluation.classifier import Classifier, load_classifier, predict
 
 INCEPTION_LAYER = "2048"
+INCEPTION_BATCH_SIZE = 100
 
 
 @dataclass(frozen=True)
 class Features:
-    """Pictures as a judge sees them: features [N, D]; where it knows classes: the likeliest one of each picture [N],
-    its probability [N], and the logits [N, classes] if there is one set of them for each picture."""
+    """Output of a feature extractor for N images.
+
+    features: [N, D].
+    predictions: most probable class of each image, int64 [N]; None if the extractor has no classes.
+    confidence: its probability [N]; None if the extractor has no classes.
+    logits: [N, num_classes]; None if the extractor has no classes or classifies each channel separately.
+    """
 
     features: Tensor
-    classes: Tensor | None = None
+    predictions: Tensor | None = None
     confidence: Tensor | None = None
     logits: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class FeatureExtractor:
-    """A feature extractor and its name, as it is to be printed beside every figure. `look` takes uint8 [N, C, H, W]."""
+    """A function from images, uint8 [N, C, H, W], to Features, and a name that is reported with the metrics."""
 
     name: str
-    predict: Callable[[Tensor], Features]
+    extract: Callable[[Tensor], Features]
 
 
 def make_feature_extractor(path: Path, features: str, device: torch.device) -> FeatureExtractor:
-    """The judge that evaluate.features asks for: auto, classifier or inception; `path`: the classifier's file."""
+    """Create the extractor that evaluate.features asks for (auto, classifier or inception).
+
+    path: the classifier's file. Raises UserError if Inception is asked for and its weights cannot be downloaded.
+    """
     classifier, metadata = load_classifier(path)
     if features == "inception" or (features == "auto" and metadata["task"] != "classes"):
         try:
             return inception_extractor(device)
-        except (OSError, RuntimeError) as error:  # no network, or no room
-            problem = f"Inception's weights cannot be had ({' '.join(str(error).split())[:200]})"
+        except (OSError, RuntimeError) as error:  # no network, or a full disk
+            message = f"Inception's weights cannot be downloaded ({' '.join(str(error).split())[:200]})"
             if features == "inception":
-                raise UserError(f"evaluate.features: {problem}; use auto or classifier") from None
-            print(f"evaluate: {problem}: comparing by the features of a network trained on these pictures instead")
+                raise UserError(f"evaluate.features: {message}; use auto or classifier") from None
+            print(f"evaluate: {message}; using the features of the classifier instead")
     return classifier_extractor(classifier.to(device), metadata)
 
 
 def classifier_extractor(classifier: Classifier, metadata: dict[str, Any]) -> FeatureExtractor:
-    """The classifier that the classifier stage has trained: on classes, or to tell how a picture was turned.
+    """Use a classifier as feature extractor. It has classes only if its task is `classes`, not `rotations`.
 
-    Of pictures that are stacks of digits it judges every channel by itself.
+    Stacks of digits are classified channel by channel, as the digits of a decimal number. Their features are
+    concatenated.
     """
-    stacked, knows_classes = metadata.get("stacked", 1), metadata["task"] == "classes"
-    count = len(metadata["classes"])
+    num_stacked = metadata.get("stacked", 1)
+    num_classes = len(metadata["classes"])
+    has_classes = metadata["task"] == "classes"
 
-    def view(images: Tensor) -> Features:
-        rows = images.reshape(-1, 1, *images.shape[2:]) if stacked > 1 else images
-        features, logits = predict(classifier, rows)
+    def extract(images: Tensor) -> Features:
+        inputs = images.reshape(-1, 1, *images.shape[2:]) if num_stacked > 1 else images
+        features, logits = predict(classifier, inputs)
         features = features.view(len(images), -1)
-        if not knows_classes:
+        if not has_classes:
             return Features(features)
-        confidence, classes = softmax(logits, 1).view(len(images), stacked, count).max(2)
-        powers = count ** torch.arange(stacked - 1, -1, -1)
-        return Features(features, (classes * powers).sum(1), confidence.prod(1), None if stacked > 1 else logits)
+        probabilities = softmax(logits, 1).view(len(images), num_stacked, num_classes)
+        confidence, digits = probabilities.max(2)
+        place_values = num_classes ** torch.arange(num_stacked - 1, -1, -1)
+        predictions = (digits * place_values).sum(1)
+        return Features(features, predictions, confidence.prod(1), None if num_stacked > 1 else logits)
 
-    return FeatureExtractor(metadata["name"], view)
+    return FeatureExtractor(metadata["name"], extract)
 
 
 def inception_extractor(device: torch.device) -> FeatureExtractor:
-    """Inception v3 as in FID, its weights from the internet or torch's cache. Raises OSError where they are not."""
+    """Inception v3 as used by FID. Its weights come from the internet or torch's cache; raises OSError otherwise."""
     from torch_fidelity.utils import create_feature_extractor
 
     network = create_feature_extractor(
@@ -78,8 +91,9 @@ def inception_extractor(device: torch.device) -> FeatureExtractor:
     )
 
     @torch.inference_mode()
-    def view(images: Tensor) -> Features:
-        colour = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
-        return Features(torch.cat([network(rows.to(device))[0].cpu() for rows in colour.split(100)]))
+    def extract(images: Tensor) -> Features:
+        rgb = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+        batches = rgb.split(INCEPTION_BATCH_SIZE)
+        return Features(torch.cat([network(batch.to(device))[0].cpu() for batch in batches]))
 
-    return FeatureExtractor("Inception v3 (torch-fidelity's inception-v3-compat, 2048 features)", view)
+    return FeatureExtractor("Inception v3 (torch-fidelity's inception-v3-compat, 2048 features)", extract)

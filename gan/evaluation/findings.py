@@ -1,4 +1,4 @@
-"""The evaluation in words, from stated thresholds."""
+"""Findings: the metrics summarized in sentences, by fixed thresholds."""
 
 from collections.abc import Sequence
 
@@ -6,68 +6,72 @@ from gan.evaluation.conditional_metrics import describe
 from gan.evaluation.memorization import Memorization
 from gan.evaluation.summary import Metrics, Summary, best_snapshot
 
-# Fréchet distance over that of real pictures, up to which a generator is called so.
-QUALITY_GRADES = ((2.0, "hardly to be told from real pictures"), (10.0, "good"), (30.0, "fair"), (float("inf"), "poor"))
-COLLAPSE_COVERAGE = 0.3  # coverage, over that of real pictures, below which most of the data is out of reach
-MEMORIZING = 0.5  # excess of samples nearest to a training picture from which on it is memorising
-SLIGHTLY_MEMORIZING = 0.05  # from which on it is worth a word, if it is three standard errors above zero as well
-PLATEAU_TOLERANCE = 0.05  # relative difference of Fréchet distances that counts as none
+# Largest frechet_ratio of each grade.
+QUALITY_GRADES = ((2.0, "almost like real images"), (10.0, "good"), (30.0, "fair"), (float("inf"), "poor"))
+COLLAPSE_COVERAGE = 0.3  # mode collapse: coverage is below this fraction of the coverage of real images
+MEMORIZING = 0.5  # memorization_score from which on the generator memorizes
+SLIGHTLY_MEMORIZING = 0.05  # the same for slight memorization; the score must also exceed three standard errors
+PLATEAU_TOLERANCE = 0.05  # relative difference of Fréchet distances that counts as no difference
 
 
 def summarize(
     summary: Summary,
-    ratio: float,
-    memory: Memorization,
-    track: Sequence[Metrics],
-    classes: int,
+    frechet_ratio: float,
+    memorization: Memorization,
+    snapshot_metrics: Sequence[Metrics],
+    num_classes: int,
     *,
-    obedience: Metrics | None = None,
+    conditional: Metrics | None = None,
 ) -> list[str]:
-    """A sentence each on classes, quality, diversity, memorising and the course of the training.
+    """Summarize classes, quality, diversity, conditioning, memorization and training in one sentence each.
 
-    ratio: Fréchet distance over the control's; classes: how many there are, 0 where they are not known;
-    obedience: figures of gan.evaluation.conditional_metrics; track: figures of snapshots with their `epoch`, in the
-    order of time.
+    frechet_ratio: Fréchet distance divided by that of real images. snapshot_metrics: metrics of the snapshots, with
+    their `epoch`, in the order of training. conditional: metrics of gan.evaluation.conditional_metrics.
     """
-    means, real = summary.means, summary.control
+    coverage = summary.means["coverage"]
+    real_coverage = summary.real["coverage"]
+    grade = next(grade for limit, grade in QUALITY_GRADES if frechet_ratio <= limit)
+    collapsed = coverage < COLLAPSE_COVERAGE * max(real_coverage, 1e-9)
     lines = []
-    if "classes_covered" in means:
-        lines.append(f"Covers {means['classes_covered']:.0f} of {classes} classes.")
-    grade = next(word for limit, word in QUALITY_GRADES if ratio <= limit)
-    lines.append(f"Quality: {ratio:.1f}× the distance of real pictures from each other ({grade}).")
-    share = means["coverage"] / max(real["coverage"], 1e-9)
-    warning = ": it has collapsed onto a part of the data" if share < COLLAPSE_COVERAGE else ""
+    if "classes_covered" in summary.means:
+        lines.append(f"Classes: {summary.means['classes_covered']:.0f} of {num_classes} covered.")
+    lines.append(f"Quality: Fréchet distance {frechet_ratio:.1f}× that of real images ({grade}).")
     lines.append(
-        f"Diversity: covers {means['coverage']:.0%} of the test pictures' neighbourhoods, "
-        f"where real pictures cover {real['coverage']:.0%}{warning}."
+        f"Diversity: {coverage:.0%} of the test images covered, {real_coverage:.0%} by real images"
+        f"{'; mode collapse' if collapsed else ''}."
     )
-    lines += describe(obedience or {})
-    lines.append(memorization_sentence(memory))
-    if len(track) > 1:
-        lines.append(trend_sentence(track))
+    lines += describe(conditional or {})
+    lines.append(memorization_sentence(memorization))
+    if len(snapshot_metrics) > 1:
+        lines.append(trend_sentence(snapshot_metrics))
     return lines
 
 
-def memorization_sentence(memory: Memorization) -> str:
-    """Whether samples are nearer to training pictures than pictures that do not know them."""
-    found = (
-        f"{memory.nearest_in_train:.0%} of the samples are nearest to a training picture, {memory.chance:.0%} by chance"
+def memorization_sentence(memorization: Memorization) -> str:
+    """State whether samples are closer to training images than independent images would be."""
+    score = memorization.memorization_score
+    if score >= MEMORIZING:
+        grade = "strong"
+    elif score > max(SLIGHTLY_MEMORIZING, 3 * memorization.standard_error):
+        grade = "slight"
+    else:
+        grade = "none found"
+    return (
+        f"Memorization: {grade}; the nearest real image of {memorization.nearest_in_train:.0%} of the samples is a "
+        f"training image ({memorization.expected:.0%} expected by chance)."
     )
-    if memory.excess >= MEMORIZING:
-        return f"Memorising: {found}."
-    if memory.excess > max(SLIGHTLY_MEMORIZING, 3 * memory.error):
-        return f"Leans on the training pictures without copying them: {found}."
-    return f"No sign of memorising: {found}."
 
 
-def trend_sentence(track: Sequence[Metrics]) -> str:
-    """Whether more training would have helped, or less."""
-    best, last, before = best_snapshot(track), track[-1], best_snapshot(track[:-1])
-    if last["frechet_ratio"] > best["frechet_ratio"] * (1 + PLATEAU_TOLERANCE):
+def trend_sentence(snapshot_metrics: Sequence[Metrics]) -> str:
+    """State whether the generator was still improving at the end of the training; needs two snapshots or more."""
+    best = best_snapshot(snapshot_metrics)
+    best_earlier = best_snapshot(snapshot_metrics[:-1])
+    final_ratio = snapshot_metrics[-1]["frechet_ratio"]
+    if final_ratio > best["frechet_ratio"] * (1 + PLATEAU_TOLERANCE):
         return (
-            f"It was best at epoch {best['epoch']:.0f} ({best['frechet_ratio']:.1f}×) "
-            f"and has become worse since: train for fewer epochs."
+            f"Training: best at epoch {best['epoch']:.0f} (Fréchet distance {best['frechet_ratio']:.1f}× that of real "
+            "images), worse since then; train for fewer epochs."
         )
-    if last["frechet_ratio"] < before["frechet_ratio"] * (1 - PLATEAU_TOLERANCE):
-        return "Still improving at the end: train for more epochs."
-    return f"It has levelled off: no better than at epoch {before['epoch']:.0f}."
+    if final_ratio < best_earlier["frechet_ratio"] * (1 - PLATEAU_TOLERANCE):
+        return "Training: still improving at the end; train for more epochs."
+    return f"Training: converged, no better at the end than at epoch {best_earlier['epoch']:.0f}."

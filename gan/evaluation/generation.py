@@ -1,4 +1,4 @@
-"""Pictures to be judged: what a saved generator makes of noise, or of test pictures if it is a translator."""
+"""Samples for the evaluation: images generated from noise, or translations of test images."""
 
 from pathlib import Path
 
@@ -11,24 +11,31 @@ from gan.networks.factory import load_network
 from gan.sampling import generate_images, num_classes, sample_latents, translate_images
 
 
-def generate_samples(path: Path, prepared: ImageDataset, count: int, seed: int, device: str) -> tuple[int, Split]:
-    """The epoch of a snapshot (else 0), and samples of `seed` with the labels that they were asked to have (else −1).
+def generate_samples(path: Path, dataset: ImageDataset, num_samples: int, seed: int, device: str) -> tuple[int, Split]:
+    """Return the epoch of a saved generator (0 if it is not a snapshot) and its samples for a seed.
 
-    A translator is given test pictures of `prepared`, drawn with replacement as often as there are; their labels are
-    the ones that it is to keep. A conditional generator is asked for classes as often as they occur.
+    The labels are the requested ones: for a conditional generator, labels of random training images; for a translator,
+    those of its inputs; otherwise −1. A translator gets as many random test images (with replacement) as there are,
+    whatever `num_samples` is.
     """
     network, metadata = load_network(path, "generator")
+    epoch = metadata.get("epoch", 0)
     if isinstance(network, CycleGenerators):
-        rows = random_indices(len(prepared.test.images), len(prepared.test.images), seed)
-        given = Split(prepared.test.images[rows], prepared.test.labels[rows])
-        return metadata.get("epoch", 0), Split(translate_images(network.g_ab, given.images, device), given.labels)
-    latents, labels = sample_latents(count, metadata["model"]["latent_dim"], seed), torch.full((count,), -1)
+        num_test = len(dataset.test.images)
+        indices = random_indices(num_test, num_test, seed)
+        translated = translate_images(network.g_ab, dataset.test.images[indices], device)
+        return epoch, Split(translated, dataset.test.labels[indices])
+    latents = sample_latents(num_samples, metadata["model"]["latent_dim"], seed)
     if num_classes(metadata):
-        labels = prepared.train.labels[random_indices(len(prepared.train.labels), count, seed)]
-    pictures = generate_images(network, latents, labels if num_classes(metadata) else None, device=device)
-    return metadata.get("epoch", 0), Split(torch.from_numpy(pictures), labels)
+        train_labels = dataset.train.labels
+        labels = train_labels[random_indices(len(train_labels), num_samples, seed)]
+        images = generate_images(network, latents, labels, device=device)
+    else:
+        labels = torch.full((num_samples,), -1)
+        images = generate_images(network, latents, device=device)
+    return epoch, Split(torch.from_numpy(images), labels)
 
 
-def random_indices(among: int, count: int, seed: int) -> Tensor:
-    """`count` numbers from 0 to `among` − 1, at random."""
-    return torch.randint(among, (count,), generator=torch.Generator().manual_seed(seed))
+def random_indices(high: int, size: int, seed: int) -> Tensor:
+    """`size` random integers from 0 to `high` − 1, int64 [size]."""
+    return torch.randint(high, (size,), generator=torch.Generator().manual_seed(seed))

@@ -1,4 +1,4 @@
-"""What a classifier is trained to tell: the classes where pictures have labels, else how they were turned."""
+"""Labels that the classifier is trained on: the dataset's classes, or rotations if it has none."""
 
 import torch
 
@@ -7,14 +7,20 @@ from gan.data.registry import DIGIT_CLASSES
 from gan.evaluation.classifier import rotation_task
 
 
-def classification_task(prepared: ImageDataset) -> tuple[Split, Split, tuple[str, ...], str]:
-    """Training and test pictures with labels, names of the labels, and the task: `classes`, or `turns` without any."""
-    if prepared.metadata["stacked"] > 1:
-        counts = prepared.metadata["digits"]
-        train, test = unstack_digits(prepared.train, counts["train"]), unstack_digits(prepared.test, counts["test"])
+def classification_task(dataset: ImageDataset) -> tuple[Split, Split, tuple[str, ...], str]:
+    """Return the labeled training and test images, the class names, and the task: `classes` or `rotations`.
+
+    The task is `rotations` if there are fewer than two classes or if a training image has no label. Stacks of digits
+    are split into single digits.
+    """
+    if dataset.metadata["stacked"] > 1:
+        num_digits = dataset.metadata["digits"]
+        train = unstack_digits(dataset.train, num_digits["train"])
+        test = unstack_digits(dataset.test, num_digits["test"])
         return train, test, DIGIT_CLASSES, "classes"
-    names = tuple(prepared.metadata["classes"])
-    if len(names) < 2 or torch.any(prepared.train.labels < 0):
-        (train, names), (test, _) = rotation_task(prepared.train.images), rotation_task(prepared.test.images)
-        return train, test, names, "turns"
-    return prepared.train, prepared.test, names, "classes"
+    class_names = tuple(dataset.metadata["classes"])
+    if len(class_names) < 2 or torch.any(dataset.train.labels < 0):
+        train, rotation_names = rotation_task(dataset.train.images)
+        test, _ = rotation_task(dataset.test.images)
+        return train, test, rotation_names, "rotations"
+    return dataset.train, dataset.test, class_names, "classes"

@@ -1,4 +1,4 @@
-"""Has the generator learnt training pictures by heart?"""
+"""Memorization of training images, measured by nearest neighbors in pixels."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -10,38 +10,44 @@ from gan.evaluation.metrics import nearest_neighbors
 
 @dataclass(frozen=True)
 class Memorization:
-    """Nearest neighbours in pixels (Euclidean, pixels in [0, 1]).
+    """Nearest neighbors of samples among the real images (Euclidean distance, pixels in [0, 1]).
 
-    nearest_in_train: share of samples whose nearest real picture, of all training and test pictures, is a training one;
-    chance: what that share is for pictures that know no more of one split than of the other.
-    excess: 0 at chance, 1 where all are nearest to a training picture: (nearest_in_train − chance) / (1 − chance). Were
-    some samples copies and the others independent, it would be the share of copies. It may fall below 0.
+    nearest_in_train: fraction of samples whose nearest real image belongs to the training split, not to the test split.
+    expected: expectation of nearest_in_train for samples that are independent of both splits.
+    standard_error: standard error of memorization_score.
+    median_sample_distance: median distance of the samples to their nearest training image.
+    median_test_distance: the same for test images.
+    nearest_pairs: (sample, training image) indices of the samples nearest to a training image, nearest first.
     """
 
     nearest_in_train: float
-    chance: float
-    error: float  # standard error of the excess
-    samples_to_train: float  # median distance of samples to the nearest training picture
-    test_to_train: float  # the same of test pictures
-    closest: list[tuple[int, int]]  # the ten samples nearest to a training picture, and which one that is
+    expected: float
+    standard_error: float
+    median_sample_distance: float
+    median_test_distance: float
+    nearest_pairs: list[tuple[int, int]]
 
     @property
-    def excess(self) -> float:
-        return (self.nearest_in_train - self.chance) / (1 - self.chance)
+    def memorization_score(self) -> float:
+        """(nearest_in_train − expected) / (1 − expected): 0 if independent, 1 if every sample is a copy.
+
+        It estimates the fraction of copies if all other samples are independent. It may be slightly negative.
+        """
+        return (self.nearest_in_train - self.expected) / (1 - self.expected)
 
 
-def memorization(samples: Tensor, train: Tensor, test: Tensor, pairs: int = 10) -> Memorization:
-    """Compare samples with all training and test pictures, rows of [N, D] in [0, 1]."""
-    to_train, which = nearest_neighbors(samples, train)
-    to_test, _ = nearest_neighbors(samples, test)
-    chance = len(train) / (len(train) + len(test))
-    share = (to_train < to_test).double().mean().item()
-    order = to_train.argsort(stable=True)[:pairs].tolist()
+def memorization(samples: Tensor, train: Tensor, test: Tensor, num_pairs: int = 10) -> Memorization:
+    """Compare samples with the training and test images; all are rows [N, D] in [0, 1]."""
+    train_distances, train_indices = nearest_neighbors(samples, train)
+    test_distances, _ = nearest_neighbors(samples, test)
+    test_to_train, _ = nearest_neighbors(test[: len(samples)], train)
+    expected = len(train) / (len(train) + len(test))
+    nearest_samples = train_distances.argsort(stable=True)[:num_pairs].tolist()
     return Memorization(
-        nearest_in_train=share,
-        chance=chance,
-        error=sqrt(chance / (1 - chance) / len(samples)),
-        samples_to_train=to_train.median().item(),
-        test_to_train=nearest_neighbors(test[: len(samples)], train)[0].median().item(),
-        closest=[(i, int(which[i])) for i in order],
+        nearest_in_train=(train_distances < test_distances).double().mean().item(),
+        expected=expected,
+        standard_error=sqrt(expected / (1 - expected) / len(samples)),
+        median_sample_distance=train_distances.median().item(),
+        median_test_distance=test_to_train.median().item(),
+        nearest_pairs=[(i, int(train_indices[i])) for i in nearest_samples],
     )

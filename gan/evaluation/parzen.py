@@ -1,4 +1,4 @@
-"""The Parzen window estimate of the log-likelihood, as in the experiment of Goodfellow et al. 2014."""
+"""Parzen window estimate of the log-likelihood (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, section 5)."""
 
 import math
 
@@ -8,25 +8,26 @@ from torch import Tensor
 SIGMAS: list[float] = torch.logspace(-1, 0, 10).tolist()
 
 
-def log_likelihood(test: Tensor, samples: Tensor, sigma: float, *, chunk: int = 1000) -> Tensor:
-    """Log-likelihood in nats of each row of `test` [M, D] under Gaussians of width `sigma` around `samples` [N, D].
+def log_likelihood(test: Tensor, samples: Tensor, sigma: float, *, chunk_size: int = 1000) -> Tensor:
+    """Log-likelihood in nats of each row of `test` [M, D] under Gaussians around `samples` [N, D]; returns [M].
 
-    Pixels are in [0, 1]. log p(x) = logmeanexp_i(−‖x − s_i‖² / 2σ²) − D·log(σ√2π). Returns [M].
+    log p(x) = log (1/N) Σᵢ exp(−‖x − sᵢ‖² / 2σ²) − D log(σ √(2π)), for pixels in [0, 1].
     """
-    return log_likelihoods(test, samples, [sigma], chunk=chunk)[0]
+    return log_likelihoods(test, samples, [sigma], chunk_size=chunk_size)[0]
 
 
-def log_likelihoods(test: Tensor, samples: Tensor, sigmas: list[float], *, chunk: int = 1000) -> Tensor:
-    """The same for each of `sigmas`, [S, M], from distances that are computed once."""
-    squared = samples.square().sum(1)
-    parts = []
-    for rows in test.split(chunk):
-        distances = (rows.square().sum(1, keepdim=True) + squared - 2 * rows @ samples.T).clamp_(min=0)
-        parts.append(torch.stack([torch.logsumexp(-distances / (2 * sigma**2), 1) for sigma in sigmas]))
-    norms = test.new_tensor([test.shape[1] * math.log(sigma * math.sqrt(2 * math.pi)) for sigma in sigmas])
-    return torch.cat(parts, 1) - math.log(len(samples)) - norms[:, None]
+def log_likelihoods(test: Tensor, samples: Tensor, sigmas: list[float], *, chunk_size: int = 1000) -> Tensor:
+    """`log_likelihood` for each of S `sigmas`, [S, M]; the distances are computed once."""
+    num_dims = test.shape[1]
+    sample_norms = samples.square().sum(1)
+    chunks = []
+    for rows in test.split(chunk_size):
+        squared_distances = (rows.square().sum(1, keepdim=True) + sample_norms - 2 * rows @ samples.T).clamp_(min=0)
+        chunks.append(torch.stack([torch.logsumexp(-squared_distances / (2 * sigma**2), 1) for sigma in sigmas]))
+    log_normalizers = test.new_tensor([num_dims * math.log(sigma * math.sqrt(2 * math.pi)) for sigma in sigmas])
+    return torch.cat(chunks, 1) - math.log(len(samples)) - log_normalizers[:, None]
 
 
 def best_sigma(validation: Tensor, samples: Tensor) -> float:
-    """The width, of ten between 0.1 and 1, under which `validation` [M, D] is likeliest."""
+    """Return the width in SIGMAS with the highest mean log-likelihood of `validation` [M, D]."""
     return SIGMAS[int(log_likelihoods(validation, samples, SIGMAS).mean(1).argmax())]

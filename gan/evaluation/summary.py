@@ -1,4 +1,4 @@
-"""Figures of several sets of samples: how large, how sure, and what real pictures reach."""
+"""Metrics of several sample sets: mean, standard deviation, and the value for real images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Metrics = dict[str, float]
 
 
 class MetricInfo(NamedTuple):
-    """What a figure is called in full, and which way is better."""
+    """Full name of a metric, and which direction is better."""
 
     title: str
     better: str
@@ -18,62 +18,64 @@ class MetricInfo(NamedTuple):
 
 METRIC_INFO = {
     "frechet": MetricInfo("Fréchet distance", "lower"),
-    "kid": MetricInfo("kernel distance (KID)", "lower; 0: alike"),
+    "kid": MetricInfo("kernel distance (KID)", "lower (0: equal)"),
     "precision": MetricInfo("precision", "higher"),
     "recall": MetricInfo("recall", "higher"),
     "density": MetricInfo("density", "about 1"),
     "coverage": MetricInfo("coverage", "higher"),
     "classes_covered": MetricInfo("classes covered", "higher"),
-    "class_kl": MetricInfo("KL divergence of the classes, nats", "lower"),
-    "confidence": MetricInfo("mean confidence of the classifier", "as real"),
-    "score": MetricInfo("inception score, by this classifier", "higher"),
-    "parzen": MetricInfo("Parzen window, nats", "higher"),
+    "class_kl": MetricInfo("KL divergence of the classes (nats)", "lower"),
+    "confidence": MetricInfo("mean confidence of the classifier", "as real images"),
+    "inception_score": MetricInfo("inception score, with this classifier", "higher"),
+    "parzen": MetricInfo("Parzen window log-likelihood (nats)", "higher"),
 }
 
-# The few that DVC compares; the others stand in the details.
+# Written to evaluation.json, which `dvc metrics` compares. All metrics are in evaluation_details.json.
 HEADLINE_METRICS = ("frechet", "kid", "precision", "recall", "coverage", "classes_covered", "class_kl", "parzen")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Figures of several sets of samples: the mean and standard deviation of each, beside the control's."""
+    """Mean and standard deviation of each metric over the sample sets, and its value for real images."""
 
     means: Metrics
-    spreads: Metrics
-    control: Metrics
+    stds: Metrics
+    real: Metrics
 
     @classmethod
-    def of(cls, sets: Sequence[Metrics], control: Metrics) -> "Summary":
-        """From the figures of at least two sets."""
-        values = {name: [figures[name] for figures in sets] for name in sets[0]}
-        means = {name: float(np.mean(row)) for name, row in values.items()}
-        return cls(means, {name: float(np.std(row, ddof=1)) for name, row in values.items()}, control)
+    def from_sets(cls, metrics_per_set: Sequence[Metrics], real: Metrics) -> "Summary":
+        """Summarize the metrics of at least two sample sets."""
+        means = {}
+        stds = {}
+        for name in metrics_per_set[0]:
+            values = [metrics[name] for metrics in metrics_per_set]
+            means[name] = float(np.mean(values))
+            stds[name] = float(np.std(values, ddof=1))
+        return cls(means, stds, real)
 
-    def table(self) -> dict[str, dict[str, float]]:
-        """Each figure's value, spread, and value for real pictures."""
+    def table(self) -> dict[str, Metrics]:
+        """Mean (`samples`), standard deviation (`std`) and value for real images (`real`) of each metric."""
         return {
-            name: {
-                "samples": round_significant(mean),
-                "spread": round_significant(self.spreads[name]),
-                "real": round_significant(self.control[name]),
-            }
+            name: round_metrics({"samples": mean, "std": self.stds[name], "real": self.real[name]})
             for name, mean in self.means.items()
         }
 
-    def metrics(self, ratio: float, memorisation: float) -> dict[str, float]:
-        """The few figures that DVC compares."""
-        chosen = {name: self.means[name] for name in HEADLINE_METRICS if name in self.means}
-        return {
-            name: round_significant(value)
-            for name, value in {"frechet_ratio": ratio, **chosen, "memorisation": memorisation}.items()
-        }
+    def headline_metrics(self, frechet_ratio: float, memorization_score: float) -> Metrics:
+        """The metrics that DVC compares."""
+        headline = {name: self.means[name] for name in HEADLINE_METRICS if name in self.means}
+        return round_metrics({"frechet_ratio": frechet_ratio, **headline, "memorization": memorization_score})
 
 
 def round_significant(value: float) -> float:
-    """Five significant digits: more are noise, and differ from machine to machine."""
+    """Round to five significant digits: further digits are noise, and differ between machines."""
     return float(f"{value:.5g}")
 
 
-def best_snapshot(track: Sequence[Metrics]) -> Metrics:
-    """The snapshot of the smallest Fréchet distance; the first of equal ones."""
-    return min(track, key=lambda figures: figures["frechet_ratio"])
+def round_metrics(metrics: Metrics) -> Metrics:
+    """Apply `round_significant` to each metric."""
+    return {name: round_significant(value) for name, value in metrics.items()}
+
+
+def best_snapshot(snapshot_metrics: Sequence[Metrics]) -> Metrics:
+    """Return the metrics of the snapshot with the smallest frechet_ratio; the first one if several are equal."""
+    return min(snapshot_metrics, key=lambda metrics: metrics["frechet_ratio"])

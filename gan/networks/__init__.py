@@ -1,1 +1,1 @@
-"""Generators and discriminators, and the files that hold them."""
+"""Networks: generators and discriminators, and the files that hold them."""

@@ -1,4 +1,4 @@
-"""The settings of the networks."""
+"""Configuration of the networks."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -10,22 +10,24 @@ Width = Annotated[int, Field(ge=1, le=65536)]
 
 
 class ModelConfig(StrictConfig):
-    renamed: ClassVar[dict[str, str]] = {"blocks": "residual_blocks"}
+    """The generator and the discriminator."""
 
-    """The networks that play against each other."""
+    renamed: ClassVar[dict[str, str]] = {"blocks": "residual_blocks"}
 
     architecture: Literal["mlp", "dcgan", "stylegan", "cyclegan"] = Field(
         "mlp",
-        description="the kind of networks; mlp: perceptrons; dcgan: convolutions; stylegan: a small StyleGAN2; "
-        "cyclegan: translation between two sets of pictures",
+        description="networks; mlp: perceptrons; dcgan: convolutions; stylegan: a small StyleGAN2; "
+        "cyclegan: translation between two sets of images",
     )
-    latent_dim: int = Field(100, ge=1, le=65536, description="numbers in the noise z that a picture is made from")
-    conditional: bool = Field(False, description="whether the networks are told the class of a picture")
+    latent_dim: int = Field(100, ge=1, le=65536, description="dimension of the noise z from which an image is made")
+    conditional: bool = Field(False, description="whether both networks get the class of an image")
     minibatch_discrimination: bool = Field(
-        False, description="whether the discriminator sees how alike the pictures of a batch are (Salimans et al. 2016)"
+        False,
+        description="whether the discriminator gets the similarity of an image to the rest of the batch "
+        "(Salimans et al. 2016)",
     )
     packing: int = Field(
-        1, ge=1, le=16, description="pictures that the discriminator judges as one (PacGAN, Lin et al. 2018)"
+        1, ge=1, le=16, description="images that the discriminator classifies together (PacGAN, Lin et al. 2018)"
     )
     generator_widths: list[Width] = Field([128, 256, 512, 1024], description="mlp: hidden layers of the generator")
     discriminator_widths: list[Width] = Field([512, 256], description="mlp: hidden layers of the discriminator")
@@ -34,10 +36,10 @@ class ModelConfig(StrictConfig):
         0.8, gt=0, le=1, description="mlp: weight of the newest batch in BatchNorm's running statistics"
     )
     base_channels: int = Field(
-        64, ge=4, le=1024, description="all but mlp: feature maps of the outer layers; deeper ones have more"
+        64, ge=4, le=1024, description="all but mlp: channels of the outermost layers; deeper layers have more"
     )
     discriminator_norm: Literal["auto", "batch", "none"] = Field(
-        "auto", description="dcgan: BatchNorm in the discriminator; auto: none where the loss has a gradient penalty"
+        "auto", description="dcgan: BatchNorm in the discriminator; auto: none if the loss has a gradient penalty"
     )
-    residual_blocks: int = Field(3, ge=1, le=32, description="cyclegan: residual blocks of a translator")
+    residual_blocks: int = Field(3, ge=1, le=32, description="cyclegan: residual blocks per generator")
     mapping_layers: int = Field(2, ge=1, le=16, description="stylegan: layers of the mapping network")

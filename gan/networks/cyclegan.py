@@ -1,9 +1,9 @@
-"""Networks that translate pictures of one set into another (Zhu et al. 2017, https://arxiv.org/abs/1703.10593).
+"""Networks that translate between two sets of images, A and B: CycleGAN (https://arxiv.org/abs/1703.10593).
 
-Smaller than the paper's, which are for 256 pixels a side: fewer blocks and fewer layers of the discriminator.
+Zhu et al. 2017. The networks are smaller than the paper's, which are for images of 256×256: fewer residual blocks, and
+fewer layers in the discriminators.
 """
 
-import torch
 from torch import Tensor, nn
 
 from gan.config import UserError
@@ -11,49 +11,55 @@ from gan.networks.config import ModelConfig
 from gan.networks.layers import UnconditionalSequential, check_labels, init_weights
 from gan.networks.mlp import ImageShape
 
-SMALL_SIDE = 64  # pixels, of a picture's shorter side, below which a discriminator looks at smaller patches
+MIN_SIDE = 16  # pixels
+SMALL_SIDE = 64  # with a shorter side than this, the discriminators classify smaller patches
 
 
 def check_image_shape(shape: ImageShape) -> None:
-    """Raise UserError if these networks cannot translate pictures of this shape."""
+    """Raise UserError if these networks cannot translate images of this shape."""
     _, height, width = shape
-    if min(height, width) < 16 or height % 4 or width % 4:
+    if min(height, width) < MIN_SIDE or height % 4 or width % 4:
         raise UserError(
-            "prepare.image_size: model.architecture cyclegan translates pictures of 16 pixels a side and more, in "
-            f"multiples of 4, these have {height}×{width}; set it to 28, 32 or 64, for example"
+            f"prepare.image_size: model.architecture cyclegan takes images of at least {MIN_SIDE} pixels a side, in "
+            f"multiples of 4, got {height}×{width}; set it to 28, 32 or 64, for example"
         )
 
 
-def generator(config: ModelConfig, shape: ImageShape, classes: int) -> nn.Module:
-    """A pair of translators: [B, C, H, W] → [B, C, H, W], both in [-1, 1]."""
+def generator(config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
+    """Two generators: [B, C, H, W] → [B, C, H, W], both in [-1, 1]. There are no classes."""
     return CycleGenerators(shape, config.base_channels, config.residual_blocks)
 
 
-def discriminator(config: ModelConfig, shape: ImageShape, classes: int) -> nn.Module:
-    """A pair of discriminators: [B, C, H, W] → a logit for each of some overlapping patches, [B, 1, h, w]."""
+def discriminator(config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
+    """Two discriminators: [B, C, H, W] → logits of overlapping patches [B, 1, h, w]. There are no classes."""
     return CycleDiscriminators(shape, config.base_channels, config.leaky_slope)
 
 
 class CycleGenerators(nn.Module):
-    """A translator from the first set of pictures to the second (`there`, which is `forward`), and one back."""
+    """A generator A → B (`g_ab`, called by `forward`) and a generator B → A (`g_ba`): [B, C, H, W] → [B, C, H, W]."""
 
-    def __init__(self, shape: ImageShape, base: int, blocks: int) -> None:
+    def __init__(self, shape: ImageShape, base_channels: int, num_residual_blocks: int) -> None:
         super().__init__()
-        self.g_ab, self.g_ba = (resnet_generator(shape[0], base, blocks) for _ in range(2))
+        self.g_ab = resnet_generator(shape[0], base_channels, num_residual_blocks)
+        self.g_ba = resnet_generator(shape[0], base_channels, num_residual_blocks)
         init_weights(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         check_labels(labels, 0)
-        translated: Tensor = self.g_ab(images)
-        return translated
+        translations: Tensor = self.g_ab(images)
+        return translations
 
 
 class CycleDiscriminators(nn.Module):
-    """A discriminator for pictures of the first set (`source`), and one for the second (`target`, `forward`)."""
+    """A discriminator of A (`d_a`) and a discriminator of B (`d_b`, called by `forward`): [B, C, H, W] → [B, 1, h, w].
 
-    def __init__(self, shape: ImageShape, base: int, slope: float) -> None:
+    h and w count overlapping patches; see patch_discriminator.
+    """
+
+    def __init__(self, shape: ImageShape, base_channels: int, leaky_slope: float) -> None:
         super().__init__()
-        self.d_a, self.d_b = (patch_discriminator(shape, base, slope) for _ in range(2))
+        self.d_a = patch_discriminator(shape, base_channels, leaky_slope)
+        self.d_b = patch_discriminator(shape, base_channels, leaky_slope)
         init_weights(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -62,44 +68,60 @@ class CycleDiscriminators(nn.Module):
         return logits
 
 
-def resnet_generator(channels: int, base: int, blocks: int) -> UnconditionalSequential:
-    """Two convolutions that halve the size, residual blocks, two that double it; instance norm, reflected borders."""
-    layers: list[nn.Module] = [nn.Conv2d(channels, base, 7, padding=3, padding_mode="reflect"), *norm_relu(base)]
-    for maps in (base, 2 * base):
-        layers += [nn.Conv2d(maps, 2 * maps, 3, 2, 1), *norm_relu(2 * maps)]
-    layers += [ResidualBlock(4 * base) for _ in range(blocks)]
-    for maps in (4 * base, 2 * base):
-        layers += [nn.ConvTranspose2d(maps, maps // 2, 4, 2, 1), *norm_relu(maps // 2)]
-    return UnconditionalSequential(*layers, nn.Conv2d(base, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh())
+def resnet_generator(image_channels: int, base_channels: int, num_residual_blocks: int) -> UnconditionalSequential:
+    """Two convolutions that halve the size, residual blocks, two that double it: [B, C, H, W] → same, in [-1, 1].
 
-
-def patch_discriminator(shape: ImageShape, base: int, slope: float) -> UnconditionalSequential:
-    """PatchGAN: each logit is of a patch of 22 pixels a side, in pictures of less than 64 of 10: at most about a third,
-    as the paper's 70 of 256 (InstanceNorm alone sees more).
-
-    A discriminator that sees a small picture as a whole asks for what the target's pictures show, not for how they are
-    drawn, and translators that give it that exchange a seven for a three.
+    With InstanceNorm, and reflection padding except where the size changes. Zhu et al. 2017, section 7.2.
     """
-    channels, *sides = shape
-    layers: list[nn.Module] = [nn.Conv2d(channels, base, 4, 2, 1), nn.LeakyReLU(slope)]
-    strides = (1,) if min(sides) < SMALL_SIDE else (2, 1)
-    for i, stride in enumerate(strides):
-        maps = base * 2**i
-        layers += [nn.Conv2d(maps, 2 * maps, 4, stride, 1), nn.InstanceNorm2d(2 * maps), nn.LeakyReLU(slope)]
-    return UnconditionalSequential(*layers, nn.Conv2d(base * 2 ** len(strides), 1, 1))
+    input_layer = nn.Conv2d(image_channels, base_channels, 7, padding=3, padding_mode="reflect")
+    layers: list[nn.Module] = [input_layer, *norm_relu(base_channels)]
+    for channels in (base_channels, 2 * base_channels):
+        layers += [nn.Conv2d(channels, 2 * channels, 3, 2, 1), *norm_relu(2 * channels)]
+    layers += [ResidualBlock(4 * base_channels) for _ in range(num_residual_blocks)]
+    for channels in (4 * base_channels, 2 * base_channels):
+        layers += [nn.ConvTranspose2d(channels, channels // 2, 4, 2, 1), *norm_relu(channels // 2)]
+    output_layer = nn.Conv2d(base_channels, image_channels, 7, padding=3, padding_mode="reflect")
+    return UnconditionalSequential(*layers, output_layer, nn.Tanh())
+
+
+def patch_discriminator(shape: ImageShape, base_channels: int, leaky_slope: float) -> UnconditionalSequential:
+    """PatchGAN: images [B, C, H, W] → one logit per overlapping patch [B, 1, h, w].
+
+    A patch has 22×22 pixels, or 10×10 in images with a side of less than 64. This is at most about a third of a side,
+    like the paper's patches of 70 in images of 256. (InstanceNorm sees the whole image.) A discriminator that saw
+    small images as a whole would judge their content instead of their style, and the generators would change the
+    content: a seven would become a three.
+    """
+    image_channels, *sides = shape
+    layers: list[nn.Module] = [nn.Conv2d(image_channels, base_channels, 4, 2, 1), nn.LeakyReLU(leaky_slope)]
+    channels = base_channels
+    for stride in (1,) if min(sides) < SMALL_SIDE else (2, 1):
+        layers += [
+            nn.Conv2d(channels, 2 * channels, 4, stride, 1),
+            nn.InstanceNorm2d(2 * channels),
+            nn.LeakyReLU(leaky_slope),
+        ]
+        channels *= 2
+    return UnconditionalSequential(*layers, nn.Conv2d(channels, 1, 1))
 
 
 class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions whose result is added to their input."""
+    """x + body(x), where body has two 3×3 convolutions: [B, C, H, W] → [B, C, H, W]."""
 
-    def __init__(self, maps: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        first, second = (nn.Conv2d(maps, maps, 3, padding=1, padding_mode="reflect") for _ in range(2))
-        self.change = nn.Sequential(first, *norm_relu(maps), second, nn.InstanceNorm2d(maps))
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect"),
+            *norm_relu(channels),
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect"),
+            nn.InstanceNorm2d(channels),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + torch.as_tensor(self.change(x))
+        residual: Tensor = self.body(x)
+        return x + residual
 
 
-def norm_relu(maps: int) -> tuple[nn.Module, nn.Module]:
-    return nn.InstanceNorm2d(maps), nn.ReLU(inplace=True)
+def norm_relu(channels: int) -> tuple[nn.Module, nn.Module]:
+    """InstanceNorm and ReLU."""
+    return nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)

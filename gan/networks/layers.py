@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-INIT_STD = 0.02  # of first weights
+INIT_STD = 0.02  # standard deviation of initial weights
 
 
 def check_labels(labels: Tensor | None, num_classes: int) -> None:
@@ -18,7 +18,7 @@ def check_labels(labels: Tensor | None, num_classes: int) -> None:
 
 
 class UnconditionalSequential(nn.Sequential):
-    """nn.Sequential with the call that all networks share, network(x, labels), where labels must be None."""
+    """nn.Sequential with the signature that all networks share, network(x, labels); labels must be None."""
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         check_labels(labels, 0)
@@ -28,93 +28,108 @@ class UnconditionalSequential(nn.Sequential):
 
 
 class PackImages(nn.Module):
-    """Pictures [B, C, H, W] to packs of `size` as channels, [B / size, size · C, H, W] (Lin et al. 2018, PacGAN)."""
+    """Concatenate every `pack_size` images along the channels: [B, C, H, W] → [B / pack_size, pack_size · C, H, W].
 
-    def __init__(self, size: int) -> None:
+    PacGAN, Lin et al. 2018 (https://arxiv.org/abs/1712.04086).
+    """
+
+    def __init__(self, pack_size: int) -> None:
         super().__init__()
-        self.size = size
+        self.pack_size = pack_size
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        return pictures.reshape(len(pictures) // self.size, -1, *pictures.shape[2:])
+    def forward(self, images: Tensor) -> Tensor:
+        return images.reshape(len(images) // self.pack_size, -1, *images.shape[2:])
 
 
 class MinibatchDiscrimination(nn.Module):
-    """Features [B, F] with `kernels` more, which say how near the other rows are: [B, F + kernels].
+    """Append features that measure the similarity to the rest of the batch: [B, F] → [B, F + num_kernels].
 
-    Salimans et al. 2016, section 3.2 (https://arxiv.org/abs/1606.03498): row i of kernel b is M_ib = f(x_i) T_b, and
-    the feature is o_b(x_i) = Σ_{j ≠ i} exp(−‖M_ib − M_jb‖₁). The columns of T begin with unit length: with T ~ N(0, 1)
-    rows of many features are so far apart that the features are zero, and so are their gradients.
+    Salimans et al. 2016, section 3.2 (https://arxiv.org/abs/1606.03498): M_i = f(x_i) T has one vector M_ib per kernel
+    b, and the new features are o_b(x_i) = Σ_{j ≠ i} exp(−‖M_ib − M_jb‖₁). The columns of T are initialized with unit
+    length. With T ~ N(0, 1), the distances between vectors of many features are so large that the new features and
+    their gradients are zero.
     """
 
-    def __init__(self, features: int, kernels: int = 100, size: int = 5) -> None:
+    def __init__(self, in_features: int, num_kernels: int = 100, kernel_dim: int = 5) -> None:
         super().__init__()
-        self.kernels, self.size = kernels, size
-        directions = torch.randn(features, kernels * size)
-        self.weight = nn.Parameter(directions / directions.norm(dim=0))
+        self.num_kernels = num_kernels
+        self.kernel_dim = kernel_dim
+        weight = torch.randn(in_features, num_kernels * kernel_dim)
+        self.weight = nn.Parameter(weight / weight.norm(dim=0))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([x, self.closeness(x)], 1)
+        return torch.cat([x, self.similarity(x)], 1)
 
-    def closeness(self, x: Tensor) -> Tensor:
-        """The new features, [B, kernels]."""
-        rows = (x @ self.weight).view(len(x), self.kernels, self.size)
-        apart = (rows[:, None] - rows[None]).abs().sum(3)  # [B, B, kernels]; torch.cdist cannot be derived twice
-        return torch.exp(-apart).sum(1) - 1  # without the row itself, whose distance is zero
+    def similarity(self, x: Tensor) -> Tensor:
+        """Compute o_b(x_i): [B, F] → [B, num_kernels]."""
+        vectors = (x @ self.weight).view(len(x), self.num_kernels, self.kernel_dim)
+        # torch.cdist has no second derivative, which gradient penalties need.
+        distances = (vectors[:, None] - vectors[None]).abs().sum(3)  # [B, B, num_kernels]
+        return torch.exp(-distances).sum(1) - 1  # −1 removes j = i, whose distance is zero
 
 
 class MinibatchStdDev(nn.Module):
-    """Feature maps [B, C, H, W] with one more: the mean standard deviation over a group of rows (Karras et al. 2018,
-    https://arxiv.org/abs/1710.10196, section 3). Row i is in group i mod (B / size); `size` must divide B."""
+    """Append one channel, the mean standard deviation over a group of images: [B, C, H, W] → [B, C + 1, H, W].
 
-    def __init__(self, size: int = 4) -> None:
+    Karras et al. 2018, section 3 (https://arxiv.org/abs/1710.10196). Image i is in group i mod (B / group_size).
+    B must be a multiple of `group_size`.
+    """
+
+    def __init__(self, group_size: int = 4) -> None:
         super().__init__()
-        self.size = size
+        self.group_size = group_size
 
     def forward(self, x: Tensor) -> Tensor:
-        count, _, height, width = x.shape
-        groups = x.reshape(self.size, count // self.size, -1)
-        deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean(1)  # [B / size]
-        return torch.cat([x, deviation.repeat(self.size).view(-1, 1, 1, 1).expand(-1, 1, height, width)], 1)
+        batch_size, _, height, width = x.shape
+        groups = x.reshape(self.group_size, batch_size // self.group_size, -1)
+        std = (groups.var(0, correction=0) + 1e-8).sqrt().mean(1)  # [B / group_size]
+        channel = std.repeat(self.group_size).view(-1, 1, 1, 1).expand(-1, 1, height, width)
+        return torch.cat([x, channel], 1)
 
 
 class ConditionalBatchNorm2d(nn.Module):
-    """BatchNorm of feature maps [B, C, H, W] with a scale and a shift of each class (Dumoulin et al. 2017)."""
+    """BatchNorm2d with one scale and shift per class: x [B, C, H, W], labels [B] → [B, C, H, W].
 
-    def __init__(self, channels: int, classes: int) -> None:
+    Dumoulin et al. 2017 (https://arxiv.org/abs/1610.07629).
+    """
+
+    def __init__(self, num_channels: int, num_classes: int) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.scale = nn.Parameter(1 + 0.02 * torch.randn(classes, channels))
-        self.shift = nn.Parameter(torch.zeros(classes, channels))
+        self.norm = nn.BatchNorm2d(num_channels, affine=False)
+        self.scale = nn.Parameter(1 + INIT_STD * torch.randn(num_classes, num_channels))
+        self.shift = nn.Parameter(torch.zeros(num_classes, num_channels))
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        # A product with one-hot rows, since its gradient is the same sum every time; that of indexing need not be.
-        which = one_hot(labels, len(self.scale)).to(x.dtype)
-        normed: Tensor = self.norm(x)
-        return normed * (which @ self.scale)[:, :, None, None] + (which @ self.shift)[:, :, None, None]
+        # The gradient of a product is summed in the same order every time. That of indexing is not on every device.
+        class_weights = one_hot(labels, len(self.scale)).to(x.dtype)
+        normalized: Tensor = self.norm(x)
+        scale = (class_weights @ self.scale)[:, :, None, None]
+        shift = (class_weights @ self.shift)[:, :, None, None]
+        return normalized * scale + shift
 
 
 class OneHotEmbedding(nn.Module):
-    """Labels [B] to learnt vectors [B, size]."""
+    """nn.Embedding as a product with one-hot vectors, whose gradient is deterministic: [B] → [B, embedding_dim]."""
 
-    def __init__(self, classes: int, size: int) -> None:
+    def __init__(self, num_classes: int, embedding_dim: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(classes, size))
+        self.weight = nn.Parameter(torch.randn(num_classes, embedding_dim))
 
     def forward(self, labels: Tensor) -> Tensor:
         return one_hot(labels, len(self.weight)).to(self.weight.dtype) @ self.weight
 
 
-def init_weights(network: nn.Module, unnormed: float | None = None) -> None:
-    """Give the first weights of DCGAN and CycleGAN: N(0, 0.02), those of BatchNorm N(1, 0.02).
+def init_weights(network: nn.Module, leaky_slope: float | None = None) -> None:
+    """Initialize as DCGAN and CycleGAN do: weights from N(0, 0.02), scales of BatchNorm from N(1, 0.02), biases zero.
 
-    unnormed: slope of the LeakyReLUs of a network without normalisation. There such weights would make every layer's
-    output smaller than its input, and the first gradients vanish; its convolutions get those of He et al. 2015
-    (https://arxiv.org/abs/1502.01852, equation 15), which keep the size.
+    leaky_slope: slope of the LeakyReLUs of a network without normalization. In such a network N(0, 0.02) makes the
+    output of every layer smaller than its input, and the first gradients vanish. Its convolutions are initialized by
+    He et al. 2015 (https://arxiv.org/abs/1502.01852, equation 15), which keeps the variance.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            if unnormed is not None and isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, unnormed)
+            if leaky_slope is not None and isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, leaky_slope)
             else:
                 nn.init.normal_(module.weight, 0, INIT_STD)
             if module.bias is not None:
@@ -129,10 +144,13 @@ BATCH_DEPENDENT_LAYERS = (nn.modules.batchnorm._BatchNorm, MinibatchDiscriminati
 
 
 def is_batch_dependent(network: nn.Module) -> bool:
-    """Whether what a network says of a picture depends on the others of its batch."""
+    """Whether the output for an image depends on the other images of the batch (in training mode)."""
     return any(isinstance(module, BATCH_DEPENDENT_LAYERS) for module in network.modules())
 
 
 def batch_multiple(network: nn.Module) -> int:
-    """What the number of pictures in a batch must be a multiple of."""
-    return prod(module.size for module in network.modules() if isinstance(module, PackImages | MinibatchStdDev))
+    """Return the number of which the batch size must be a multiple."""
+    modules = list(network.modules())
+    pack_size = prod(module.pack_size for module in modules if isinstance(module, PackImages))
+    group_size = prod(module.group_size for module in modules if isinstance(module, MinibatchStdDev))
+    return pack_size * group_size

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons for pictures (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661)."""
+"""Multilayer perceptrons for images (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661)."""
 
 from collections.abc import Sequence
 from math import prod
@@ -18,82 +18,99 @@ from gan.networks.layers import (
 from gan.networks.linear import Linear
 
 ImageShape = tuple[int, int, int]  # channels, height, width
-MAX_SIDE = 128  # beyond it the last layer alone has more than 50 million weights for an RGB picture
+
+MAX_SIDE = 128  # for a larger RGB image, the last layer alone has more than 50 million weights
 
 
 def check_image_shape(shape: ImageShape) -> None:
-    """Raise UserError if these networks cannot make pictures of this shape."""
-    if max(shape[1:]) > MAX_SIDE:
+    """Raise UserError if these networks cannot generate images of this shape."""
+    _, height, width = shape
+    if max(height, width) > MAX_SIDE:
         raise UserError(
-            f"prepare.image_size: model.architecture mlp draws pictures of up to {MAX_SIDE} pixels a side, "
-            f"these have {shape[1]}×{shape[2]}; set prepare.image_size to {MAX_SIDE} or less, "
-            "or model.architecture to dcgan"
+            f"prepare.image_size: model.architecture mlp takes images of at most {MAX_SIDE} pixels a side, got "
+            f"{height}×{width}; set prepare.image_size to {MAX_SIDE} or less, or model.architecture to dcgan"
         )
 
 
-def generator(config: ModelConfig, shape: ImageShape, classes: int) -> nn.Module:
-    """[B, latent_dim] (and labels [B], if there are classes) → [B, C, H, W] in [-1, 1]."""
-    widths, slope, momentum = config.generator_widths, config.leaky_slope, config.batchnorm_momentum
-    if not classes:
-        return Generator(shape, config.latent_dim, widths, slope, momentum)
-    return ConcatLabels(classes, Generator(shape, config.latent_dim + classes, widths, slope, momentum))
+def generator(config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
+    """z [B, latent_dim], labels [B] if there are classes → images [B, C, H, W] in [-1, 1]."""
+    network = Generator(
+        config.latent_dim + num_classes,
+        shape,
+        config.generator_widths,
+        leaky_slope=config.leaky_slope,
+        momentum=config.batchnorm_momentum,
+    )
+    return ConcatLabels(num_classes, network) if num_classes else network
 
 
-def discriminator(config: ModelConfig, shape: ImageShape, classes: int) -> nn.Module:
-    """[B, C, H, W] (and labels [B], if there are classes) → logits [B / packing, 1]."""
-    inputs = prod(shape) * config.packing + classes
-    network = Discriminator(inputs, config.discriminator_widths, config.leaky_slope, config.minibatch_discrimination)
+def discriminator(config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
+    """Images [B, C, H, W], labels [B] if there are classes → logits [B / packing, 1]. No classes with packing > 1."""
+    network = Discriminator(
+        prod(shape) * config.packing + num_classes,
+        config.discriminator_widths,
+        leaky_slope=config.leaky_slope,
+        minibatch_discrimination=config.minibatch_discrimination,
+    )
     if config.packing > 1:
         return UnconditionalSequential(PackImages(config.packing), *network)
-    return ConcatLabels(classes, network) if classes else network
+    return ConcatLabels(num_classes, network) if num_classes else network
 
 
 class Generator(UnconditionalSequential):
-    """Latents [B, latent_dim] to pictures [B, C, H, W] in [-1, 1].
+    """z [B, in_features] → images [B, C, H, W] in [-1, 1].
 
-    Linear and LeakyReLU layers of the given widths, BatchNorm in all but the first, then a Linear layer and tanh.
-    `momentum` is BatchNorm's in PyTorch's sense, the weight of the newest batch in the running statistics.
+    Hidden layers are Linear, BatchNorm (in all but the first) and LeakyReLU. The last layer is Linear with tanh.
+    `momentum` is BatchNorm's in PyTorch: the weight of the newest batch in the running statistics.
     """
 
     def __init__(
-        self, shape: ImageShape, latent_dim: int, widths: Sequence[int], slope: float, momentum: float
+        self, in_features: int, shape: ImageShape, hidden_sizes: Sequence[int], *, leaky_slope: float, momentum: float
     ) -> None:
         layers: list[nn.Module] = []
-        for i, (inputs, outputs) in enumerate(zip([latent_dim, *widths], widths, strict=False)):
-            layers.append(Linear(inputs, outputs))
+        for i, size in enumerate(hidden_sizes):
+            layers.append(Linear(in_features, size))
             if i > 0:
-                layers.append(nn.BatchNorm1d(outputs, momentum=momentum))
-            layers.append(nn.LeakyReLU(slope, inplace=True))
-        last = [latent_dim, *widths][-1]
-        super().__init__(*layers, Linear(last, prod(shape)), nn.Tanh(), nn.Unflatten(1, shape))
+                layers.append(nn.BatchNorm1d(size, momentum=momentum))
+            layers.append(nn.LeakyReLU(leaky_slope, inplace=True))
+            in_features = size
+        super().__init__(*layers, Linear(in_features, prod(shape)), nn.Tanh(), nn.Unflatten(1, shape))
 
 
 class Discriminator(UnconditionalSequential):
-    """Pictures [B, C, H, W] to logits [B, 1] of being real: Linear and LeakyReLU layers of the given widths.
+    """Images [B, C, H, W] with in_features = C · H · W → logits [B, 1] of being real.
 
-    Treats every picture of a batch by itself, unless there is minibatch discrimination before the last layer.
+    Hidden layers are Linear and LeakyReLU. The images of a batch are independent of each other, unless there is
+    minibatch discrimination before the last layer.
     """
 
-    def __init__(self, inputs: int, widths: Sequence[int], slope: float, minibatch: bool = False) -> None:
+    def __init__(
+        self, in_features: int, hidden_sizes: Sequence[int], *, leaky_slope: float, minibatch_discrimination: bool
+    ) -> None:
         layers: list[nn.Module] = [nn.Flatten()]
-        for before, outputs in zip([inputs, *widths], widths, strict=False):
-            layers += [Linear(before, outputs), nn.LeakyReLU(slope, inplace=True)]
-        last = [inputs, *widths][-1]
-        if minibatch:
-            layers.append(MinibatchDiscrimination(last))
-            last += MinibatchDiscrimination(1).kernels
-        super().__init__(*layers, Linear(last, 1))
+        for size in hidden_sizes:
+            layers += [Linear(in_features, size), nn.LeakyReLU(leaky_slope, inplace=True)]
+            in_features = size
+        if minibatch_discrimination:
+            layers.append(MinibatchDiscrimination(in_features))
+            in_features += MinibatchDiscrimination(1).num_kernels
+        super().__init__(*layers, Linear(in_features, 1))
 
 
 class ConcatLabels(nn.Module):
-    """A network that finds a learnt vector of the class, as long as there are classes, behind its input [B, ...]
-    (Mirza and Osindero 2014, https://arxiv.org/abs/1411.1784)."""
+    """Concatenate a learned embedding of the labels to the flattened input of `network`.
 
-    def __init__(self, classes: int, network: nn.Sequential) -> None:
+    x [B, ...], labels [B] → network([B, D + num_classes]). Conditional GAN, Mirza and Osindero 2014
+    (https://arxiv.org/abs/1411.1784).
+    """
+
+    def __init__(self, num_classes: int, network: nn.Module) -> None:
         super().__init__()
-        self.embedding, self.network = OneHotEmbedding(classes, classes), network
+        self.num_classes = num_classes
+        self.embedding = OneHotEmbedding(num_classes, num_classes)
+        self.network = network
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        check_labels(labels, len(self.embedding.weight))
+        check_labels(labels, self.num_classes)
         output: Tensor = self.network(torch.cat([x.flatten(1), self.embedding(labels)], 1))
         return output

@@ -1,7 +1,8 @@
-"""A small StyleGAN2 (Karras et al. 2020, https://arxiv.org/abs/1912.04958) for pictures of 8 pixels a side and more.
+"""A small StyleGAN2 (Karras et al. 2020, https://arxiv.org/abs/1912.04958) for images of 8×8 pixels and more.
 
-Weights are stored with unit deviation and scaled when they are used ("equalized learning rate"). Without path length
-regularisation, as the authors' own settings for 32×32 pictures.
+Weights are stored with unit variance and scaled when they are used (equalized learning rate, Karras et al. 2018,
+https://arxiv.org/abs/1710.10196, section 4.1). There is no path length regularization, as in the authors' own
+configuration for images of 32×32.
 """
 
 from math import sqrt
@@ -16,78 +17,85 @@ from gan.networks.dcgan import Size, channels_per_level
 from gan.networks.layers import MinibatchDiscrimination, MinibatchStdDev, OneHotEmbedding, PackImages, check_labels
 from gan.networks.mlp import ImageShape
 
+MIN_SIDE = 8  # pixels
 LRELU_SLOPE = 0.2
-LRELU_GAIN = sqrt(2)  # keeps the variance through a leaky ReLU of this slope
+LRELU_GAIN = sqrt(2)  # keeps the variance through a leaky ReLU
 W_DIM = 128
-MAPPING_LR_MULTIPLIER = 0.01  # of the mapping network's learning rate to that of the rest
-W_AVG_BETA = 0.998  # of the mean style, a step
-STYLE_MIXING_PROB = 0.9  # share of training pictures whose style changes to another's somewhere on the way
-MBSTD_GROUP_SIZE = 4  # pictures that a minibatch deviation is taken over
+MAPPING_LR_MULTIPLIER = 0.01  # learning rate of the mapping network, relative to the other layers
+W_AVG_BETA = 0.998  # decay of the moving average of w, per step
+STYLE_MIXING_PROB = 0.9  # probability that an image is generated from two w in training
+MBSTD_GROUP_SIZE = 4  # images per group of the minibatch standard deviation
 
 
 def check_image_shape(shape: ImageShape) -> None:
-    """Raise UserError if these networks cannot make pictures of this shape."""
+    """Raise UserError if these networks cannot generate images of this shape."""
     _, height, width = shape
-    if min(height, width) < 8 or height % 4 or width % 4:
+    if min(height, width) < MIN_SIDE or height % 4 or width % 4:
         raise UserError(
-            "prepare.image_size: model.architecture stylegan draws pictures of 8 pixels a side and more, in multiples "
-            f"of 4, these have {height}×{width}; set it to 28, 32 or 64, for example"
+            f"prepare.image_size: model.architecture stylegan takes images of at least {MIN_SIDE} pixels a side, in "
+            f"multiples of 4, got {height}×{width}; set it to 28, 32 or 64, for example"
         )
 
 
 def feature_map_sizes(height: int, width: int) -> list[Size]:
-    """Sizes of the maps from the smallest to the picture's own, each twice the one before: 28 → 7, 14, 28."""
-    found = [(height, width)]
-    while min(found[0]) >= 8 and not (found[0][0] % 2 or found[0][1] % 2):
-        found.insert(0, (found[0][0] // 2, found[0][1] // 2))
-    return found
+    """Return the sizes of feature maps from smallest to largest, each half the next: 28 → 7, 14, 28."""
+    sizes = [(height, width)]
+    while min(height, width) >= 8 and height % 2 == 0 and width % 2 == 0:
+        height //= 2
+        width //= 2
+        sizes.insert(0, (height, width))
+    return sizes
 
 
-def generator(config: ModelConfig, shape: ImageShape, classes: int) -> nn.Module:
-    """[B, latent_dim] (and labels [B], if there are classes) → [B, C, H, W] in [-1, 1]."""
-    return Generator(shape, config.latent_dim, config.base_channels, config.mapping_layers, classes)
+def generator(config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
+    """z [B, latent_dim], labels [B] if there are classes → images [B, C, H, W] in [-1, 1]."""
+    return Generator(shape, config.latent_dim, config.base_channels, config.mapping_layers, num_classes)
 
 
-def discriminator(config: ModelConfig, shape: ImageShape, classes: int) -> nn.Module:
-    """[B, C, H, W] (and labels [B], if there are classes) → logits [B / packing, 1]."""
+def discriminator(config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
+    """Images [B, C, H, W], labels [B] if there are classes → logits [B / packing, 1]."""
     return Discriminator(
         shape,
         config.base_channels,
-        classes,
+        num_classes,
         packing=config.packing,
-        minibatch=config.minibatch_discrimination,
+        minibatch_discrimination=config.minibatch_discrimination,
     )
 
 
 class EqualizedLinear(nn.Module):
-    """A Linear layer with equalized learning rate; `rate` multiplies its own learning rate."""
+    """Linear layer with equalized learning rate, times `lr_multiplier`: [B, in_features] → [B, out_features]."""
 
-    def __init__(self, inputs: int, outputs: int, rate: float = 1.0, bias: float = 0.0) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, *, lr_multiplier: float = 1.0, bias_init: float = 0.0
+    ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs) / rate)
-        self.bias = nn.Parameter(torch.full((outputs,), bias / rate))
-        self.scale, self.rate = rate / sqrt(inputs), rate
+        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((out_features,), bias_init / lr_multiplier))
+        self.weight_gain = lr_multiplier / sqrt(in_features)
+        self.bias_gain = lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
-        return linear(x, self.weight * self.scale, self.bias * self.rate)
+        return linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
 
 
 class MappingNetwork(nn.Module):
-    """Latents [B, D] to styles [B, STYLE_DIM]; with classes, of both the latent and the label."""
+    """z [B, latent_dim], labels [B] if there are classes → w [B, W_DIM]."""
 
-    def __init__(self, latent_dim: int, layers: int, classes: int) -> None:
+    def __init__(self, latent_dim: int, num_layers: int, num_classes: int) -> None:
         super().__init__()
-        self.num_classes = classes
-        self.embedding = OneHotEmbedding(classes, latent_dim) if classes else None
-        inputs = latent_dim * (2 if classes else 1)
+        self.num_classes = num_classes
+        self.embedding = OneHotEmbedding(num_classes, latent_dim) if num_classes else None
+        in_features = 2 * latent_dim if num_classes else latent_dim
         self.layers = nn.ModuleList(
-            EqualizedLinear(W_DIM if i else inputs, W_DIM, rate=MAPPING_LR_MULTIPLIER) for i in range(layers)
+            EqualizedLinear(W_DIM if i else in_features, W_DIM, lr_multiplier=MAPPING_LR_MULTIPLIER)
+            for i in range(num_layers)
         )
 
-    def forward(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None) -> Tensor:
         check_labels(labels, self.num_classes)
-        x = normalize_2nd_moment(latents)
-        if self.embedding is not None and labels is not None:
+        x = normalize_2nd_moment(z)
+        if self.embedding is not None:
             x = torch.cat([x, normalize_2nd_moment(self.embedding(labels))], 1)
         for layer in self.layers:
             x = leaky_relu(layer(x), LRELU_SLOPE) * LRELU_GAIN
@@ -95,179 +103,224 @@ class MappingNetwork(nn.Module):
 
 
 class ModulatedConv2d(nn.Module):
-    """A modulated convolution, noise, bias and leaky ReLU: [B, I, h, w] and styles → [B, O, h, w] or twice the size.
+    """Modulated convolution, noise, bias and leaky ReLU: x [B, I, h, w], w [B, W_DIM] → [B, O, h, w].
 
-    Section 2.2 of the paper: weights are scaled by the style for each input map, then (`demodulate`) to unit norm for
-    each output map. Both are done on the maps, before and after one convolution for the whole batch, which is the same.
+    With `upsample`, the size is doubled first. The weights are scaled by the style per input channel (equation 1 of the
+    paper) and, with `demodulate`, normalized per output channel (equation 3). Both are done on the feature maps, before
+    and after one convolution for the whole batch, which is equivalent. Noise and leaky ReLU are left out if
+    `demodulate` is false (ToRGB).
     """
 
     def __init__(
         self,
-        inputs: int,
-        outputs: int,
-        size: tuple[int, int],
+        in_channels: int,
+        out_channels: int,
+        out_size: Size,
         *,
-        kernel: int = 3,
-        up: bool = False,
+        kernel_size: int = 3,
+        upsample: bool = False,
         demodulate: bool = True,
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
-        self.scale = 1 / sqrt(inputs * kernel**2)
-        self.style = EqualizedLinear(W_DIM, inputs, bias=1.0)
-        self.bias = nn.Parameter(torch.zeros(outputs, 1, 1))
-        self.up, self.demodulate = up, demodulate
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
+        self.weight_gain = 1 / sqrt(in_channels * kernel_size**2)
+        self.affine = EqualizedLinear(W_DIM, in_channels, bias_init=1.0)
+        self.bias = nn.Parameter(torch.zeros(out_channels, 1, 1))
+        self.upsample = upsample
+        self.demodulate = demodulate
+        self.noise_const: Tensor
         if demodulate:
-            self.strength = nn.Parameter(torch.zeros(()))
-            self.register_buffer("noise", torch.randn(1, 1, *size))
+            self.noise_strength = nn.Parameter(torch.zeros(()))
+            self.register_buffer("noise_const", torch.randn(1, 1, *out_size))
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        weight, scales = self.weight * self.scale, self.style(style)
-        x = x * scales[:, :, None, None]
-        if self.up:
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        weight = self.weight * self.weight_gain
+        style = self.affine(w)  # [B, I]
+        x = x * style[:, :, None, None]
+        if self.upsample:
             x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         x = conv2d(x, weight, padding=weight.shape[-1] // 2)
-        if not self.demodulate:  # the layer that makes pixels: no noise, no activation
+        if not self.demodulate:
             return x + self.bias
-        norms = scales.square() @ weight.square().sum((2, 3)).t() + 1e-8  # [B, O]
-        x = x * norms.rsqrt()[:, :, None, None]
-        assert isinstance(self.noise, Tensor)
-        noise = torch.randn_like(x[:, :1]) if self.training else self.noise
-        return leaky_relu(x + noise * self.strength + self.bias, LRELU_SLOPE) * LRELU_GAIN
+        squared_norm = style.square() @ weight.square().sum((2, 3)).t() + 1e-8  # [B, O]
+        x = x * squared_norm.rsqrt()[:, :, None, None]
+        noise = torch.randn_like(x[:, :1]) if self.training else self.noise_const
+        return leaky_relu(x + noise * self.noise_strength + self.bias, LRELU_SLOPE) * LRELU_GAIN
 
 
 class Generator(nn.Module):
-    """Latents [B, latent_dim] to pictures [B, C, H, W] in [-1, 1].
+    """z [B, latent_dim], labels [B] if there are classes → images [B, C, H, W] in [-1, 1].
 
-    In training mode the noise of the pixels and the styles that are mixed are drawn from torch's own random numbers
-    (`draws_noise`), and the mean style is followed; in eval mode the noise is fixed, so a latent is one picture.
+    In training mode, noise and style mixing are drawn from PyTorch's default random generator (`draws_noise`), and the
+    moving average of w is updated. In eval mode, the noise is constant, so z determines the image.
     """
 
     draws_noise = True
 
-    def __init__(self, shape: ImageShape, latent_dim: int, base: int, mapping_layers: int, classes: int = 0) -> None:
+    def __init__(
+        self, shape: ImageShape, latent_dim: int, base_channels: int, mapping_layers: int, num_classes: int = 0
+    ) -> None:
         super().__init__()
-        steps = feature_map_sizes(shape[1], shape[2])
-        maps = [*channels_per_level(len(steps) - 1, base), base]
-        self.mapping = MappingNetwork(latent_dim, mapping_layers, classes)
-        self.register_buffer("mean_style", torch.zeros(W_DIM))
-        self.constant = nn.Parameter(torch.randn(1, maps[0], *steps[0]))
-        self.convs, self.pixels = nn.ModuleList([ModulatedConv2d(maps[0], maps[0], steps[0])]), nn.ModuleList()
-        for i, size in enumerate(steps):
-            if i:
-                self.convs.append(ModulatedConv2d(maps[i - 1], maps[i], size, up=True))
-                self.convs.append(ModulatedConv2d(maps[i], maps[i], size))
-            self.pixels.append(ModulatedConv2d(maps[i], shape[0], size, kernel=1, demodulate=False))
+        sizes = feature_map_sizes(shape[1], shape[2])
+        channels = [*channels_per_level(len(sizes) - 1, base_channels), base_channels]
+        self.mapping = MappingNetwork(latent_dim, mapping_layers, num_classes)
+        self.w_avg: Tensor
+        self.register_buffer("w_avg", torch.zeros(W_DIM))
+        self.const = nn.Parameter(torch.randn(1, channels[0], *sizes[0]))
+        self.convs = nn.ModuleList([ModulatedConv2d(channels[0], channels[0], sizes[0])])
+        self.to_rgb = nn.ModuleList()
+        for i, size in enumerate(sizes):
+            if i > 0:
+                self.convs.append(ModulatedConv2d(channels[i - 1], channels[i], size, upsample=True))
+                self.convs.append(ModulatedConv2d(channels[i], channels[i], size))
+            self.to_rgb.append(ModulatedConv2d(channels[i], shape[0], size, kernel_size=1, demodulate=False))
 
     @property
-    def layers(self) -> int:
-        """Convolutions that take a style each."""
+    def num_ws(self) -> int:
+        """Number of w per image, one per convolution."""
         return len(self.convs)
 
-    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        styles = self.mapping(latents, labels)
-        each = styles[:, None].expand(-1, self.layers, -1)
-        if self.training:
-            assert isinstance(self.mean_style, Tensor)
-            self.mean_style.lerp_(styles.detach().mean(0).to(self.mean_style.dtype), 1 - W_AVG_BETA)
-            # Style mixing: from a random layer on, another picture's style, for most of the batch.
-            start = torch.randint(1, self.layers, (len(latents), 1), device=latents.device)
-            start = start.where(torch.rand(len(latents), 1, device=latents.device) < STYLE_MIXING_PROB, self.layers)
-            late = torch.arange(self.layers, device=latents.device) >= start
-            other = styles.roll(1, 0) if labels is None else self.mapping(latents.roll(1, 0), labels)
-            each = torch.where(late[:, :, None], other[:, None], each)
-        return self.paint(each)
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        w = self.mapping(z, labels)
+        if not self.training:
+            return self.synthesis(self._repeat(w))
+        self.w_avg.lerp_(w.detach().mean(0).to(self.w_avg.dtype), 1 - W_AVG_BETA)
+        return self.synthesis(self._mix_styles(w, z, labels))
 
-    def truncated(self, latents: Tensor, truncation: float, labels: Tensor | None = None) -> Tensor:
-        """Styles [B, layers, STYLE_DIM] of latents, drawn towards the mean: 1: as they are, 0: the mean picture."""
-        assert isinstance(self.mean_style, Tensor)
-        styles = torch.lerp(self.mean_style, self.mapping(latents, labels), truncation)
-        return styles[:, None].expand(-1, self.layers, -1)
+    def _repeat(self, w: Tensor) -> Tensor:
+        """One w for all convolutions: [B, W_DIM] → [B, num_ws, W_DIM]."""
+        return w[:, None].expand(-1, self.num_ws, -1)
 
-    def paint(self, styles: Tensor) -> Tensor:
-        """Pictures of styles, one for each layer: [B, layers, STYLE_DIM] → [B, C, H, W] in [-1, 1]."""
-        x = self.convs[0](self.constant.expand(styles.shape[0], -1, -1, -1), styles[:, 0])
-        picture: Tensor = self.pixels[0](x, styles[:, 0])
-        for i in range(1, len(self.pixels)):
-            x = self.convs[2 * i - 1](x, styles[:, 2 * i - 1])
-            x = self.convs[2 * i](x, styles[:, 2 * i])
-            picture = interpolate(picture, scale_factor=2, mode="bilinear", align_corners=False)
-            picture = picture + self.pixels[i](x, styles[:, 2 * i])
-        return picture.tanh()
+    def _mix_styles(self, w: Tensor, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Style mixing (Karras et al. 2019, section 3.1): w [B, W_DIM] → ws [B, num_ws, W_DIM].
+
+        With probability STYLE_MIXING_PROB, ws change to those of another z, with the same label, at a random layer.
+        """
+        batch_size = len(z)
+        start = torch.randint(1, self.num_ws, (batch_size, 1), device=z.device)
+        is_mixed = torch.rand(batch_size, 1, device=z.device) < STYLE_MIXING_PROB
+        start = start.where(is_mixed, self.num_ws)
+        mixing_mask = torch.arange(self.num_ws, device=z.device) >= start  # [B, num_ws]
+        other_w = w.roll(1, 0) if labels is None else self.mapping(z.roll(1, 0), labels)
+        return torch.where(mixing_mask[:, :, None], other_w[:, None], w[:, None])
+
+    def truncate(self, z: Tensor, truncation: float, labels: Tensor | None = None) -> Tensor:
+        """Return ws [B, num_ws, W_DIM], interpolated from the average w (truncation 0) to that of z (truncation 1).
+
+        Truncation trick, Karras et al. 2019, appendix B (https://arxiv.org/abs/1812.04948).
+        """
+        return self._repeat(torch.lerp(self.w_avg, self.mapping(z, labels), truncation))
+
+    def synthesis(self, ws: Tensor) -> Tensor:
+        """Generate images from one w per convolution: [B, num_ws, W_DIM] → [B, C, H, W] in [-1, 1]."""
+        x = self.convs[0](self.const.expand(len(ws), -1, -1, -1), ws[:, 0])
+        images: Tensor = self.to_rgb[0](x, ws[:, 0])
+        for i in range(1, len(self.to_rgb)):
+            x = self.convs[2 * i - 1](x, ws[:, 2 * i - 1])
+            x = self.convs[2 * i](x, ws[:, 2 * i])
+            images = interpolate(images, scale_factor=2, mode="bilinear", align_corners=False)
+            images = images + self.to_rgb[i](x, ws[:, 2 * i])
+        return images.tanh()
 
 
 class TruncatedGenerator(nn.Module):
-    """A generator whose styles are drawn towards their mean (Karras et al. 2019, section B: the truncation trick)."""
+    """A generator with the truncation trick: less variety and fewer flaws the closer `truncation` is to 0."""
 
     def __init__(self, generator: Generator, truncation: float) -> None:
-        """truncation: 1: as they are; less: fewer flaws and less variety; 0: the mean picture."""
         super().__init__()
-        self.generator, self.truncation = generator, truncation
+        self.generator = generator
+        self.truncation = truncation
 
-    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.generator.paint(self.generator.truncated(latents, self.truncation, labels))
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.generator.synthesis(self.generator.truncate(z, self.truncation, labels))
 
 
 class EqualizedConv2d(nn.Module):
-    """A convolution with equalized learning rate, bias and leaky ReLU; `down` halves the size by averaging first."""
+    """Convolution with equalized learning rate: [B, in_channels, H, W] → [B, out_channels, H, W].
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 3, *, down: bool = False, act: bool = True) -> None:
+    With `downsample`, average pooling halves the size first. With `activate`, a bias and a leaky ReLU follow.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        *,
+        downsample: bool = False,
+        activate: bool = True,
+    ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
-        self.bias = nn.Parameter(torch.zeros(outputs)) if act else None
-        self.scale, self.down = 1 / sqrt(inputs * kernel**2), down
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if activate else None
+        self.weight_gain = 1 / sqrt(in_channels * kernel_size**2)
+        self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.down:
+        if self.downsample:
             x = avg_pool2d(x, 2)
-        x = conv2d(x, self.weight * self.scale, self.bias, padding=self.weight.shape[-1] // 2)
+        x = conv2d(x, self.weight * self.weight_gain, self.bias, padding=self.weight.shape[-1] // 2)
         return x if self.bias is None else leaky_relu(x, LRELU_SLOPE) * LRELU_GAIN
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions that halve the size, beside a 1×1 one: the paper's residual block of the discriminator."""
+    """Two 3×3 convolutions plus a 1×1 skip connection: [B, in_channels, H, W] → [B, out_channels, H / 2, W / 2]."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.first, self.second = EqualizedConv2d(inputs, inputs), EqualizedConv2d(inputs, outputs, down=True)
-        self.skip = EqualizedConv2d(inputs, outputs, 1, down=True, act=False)
+        self.conv1 = EqualizedConv2d(in_channels, in_channels)
+        self.conv2 = EqualizedConv2d(in_channels, out_channels, downsample=True)
+        self.skip = EqualizedConv2d(in_channels, out_channels, 1, downsample=True, activate=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = (self.second(self.first(x)) + self.skip(x)) / LRELU_GAIN
-        return out
+        total: Tensor = self.conv2(self.conv1(x)) + self.skip(x)
+        return total / sqrt(2)
 
 
 class Discriminator(nn.Module):
-    """Pictures [B, C, H, W] to logits [B / packing, 1] of being real, with classes by a projection on their vectors."""
+    """Images [B, C, H, W], labels [B] if there are classes → logits [B / packing, 1] of being real.
+
+    With classes, the logit is a projection on a learned embedding of the label plus an unconditional term.
+    """
 
     def __init__(
-        self, shape: ImageShape, base: int, classes: int = 0, *, packing: int = 1, minibatch: bool = False
+        self,
+        shape: ImageShape,
+        base_channels: int,
+        num_classes: int = 0,
+        *,
+        packing: int = 1,
+        minibatch_discrimination: bool = False,
     ) -> None:
         super().__init__()
-        steps = feature_map_sizes(shape[1], shape[2])
-        maps = [base, *reversed(channels_per_level(len(steps) - 1, base))]
+        self.num_classes = num_classes
+        sizes = feature_map_sizes(shape[1], shape[2])
+        channels = [base_channels, *reversed(channels_per_level(len(sizes) - 1, base_channels))]
         layers: list[nn.Module] = [PackImages(packing)] if packing > 1 else []
-        layers += [EqualizedConv2d(shape[0] * packing, maps[0], 1)]
-        layers += [ResidualBlock(maps[i], maps[i + 1]) for i in range(len(steps) - 1)]
-        self.num_classes = classes
-        self.trunk = nn.Sequential(*layers, MinibatchStdDev(MBSTD_GROUP_SIZE))
-        self.conv = EqualizedConv2d(maps[-1] + 1, maps[-1])
-        self.hidden = EqualizedLinear(maps[-1] * steps[0][0] * steps[0][1], maps[-1])
-        self.minibatch = MinibatchDiscrimination(maps[-1]) if minibatch else None
-        features = maps[-1] + (self.minibatch.kernels if self.minibatch else 0)
-        self.embedding = OneHotEmbedding(classes, features) if classes else None
-        self.last = EqualizedLinear(features, 1)
+        layers.append(EqualizedConv2d(shape[0] * packing, channels[0], 1))
+        layers += [ResidualBlock(channels[i], channels[i + 1]) for i in range(len(sizes) - 1)]
+        self.features = nn.Sequential(*layers, MinibatchStdDev(MBSTD_GROUP_SIZE))
+        self.conv = EqualizedConv2d(channels[-1] + 1, channels[-1])
+        self.hidden = EqualizedLinear(channels[-1] * sizes[0][0] * sizes[0][1], channels[-1])
+        num_features = channels[-1]
+        self.minibatch_discrimination = MinibatchDiscrimination(num_features) if minibatch_discrimination else None
+        if self.minibatch_discrimination is not None:
+            num_features += self.minibatch_discrimination.num_kernels
+        self.embedding = OneHotEmbedding(num_classes, num_features) if num_classes else None
+        self.output_layer = EqualizedLinear(num_features, 1)
 
-    def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         check_labels(labels, self.num_classes)
-        x = leaky_relu(self.hidden(self.conv(self.trunk(pictures)).flatten(1)), LRELU_SLOPE) * LRELU_GAIN
-        x = x if self.minibatch is None else self.minibatch(x)
-        logits: Tensor = self.last(x)
-        if self.embedding is not None and labels is not None:
+        x = self.conv(self.features(images)).flatten(1)
+        x = leaky_relu(self.hidden(x), LRELU_SLOPE) * LRELU_GAIN
+        if self.minibatch_discrimination is not None:
+            x = self.minibatch_discrimination(x)
+        logits: Tensor = self.output_layer(x)
+        if self.embedding is not None:
             logits = logits + (x * self.embedding(labels)).sum(1, keepdim=True) / sqrt(x.shape[1])
         return logits
 
 
 def normalize_2nd_moment(x: Tensor) -> Tensor:
-    """Rows [B, D] of length √D."""
+    """Scale vectors to length √D, so that their elements have a mean square of 1: [B, D] → [B, D]."""
     return normalize(x) * sqrt(x.shape[1])

@@ -1,4 +1,4 @@
-"""Labels that are asked for and kept."""
+"""Whether samples have the requested class and translations keep it; samples of saved generators."""
 
 from pathlib import Path
 
@@ -16,103 +16,115 @@ from gan.networks.cyclegan import CycleGenerators
 from gan.networks.factory import build_generator, save_network
 from gan.networks.layers import UnconditionalSequential
 
-
-def shades(count: int, classes: int = 4, side: int = 16) -> Split:
-    """Pictures whose class is their shade, with a little noise."""
-    labels = torch.arange(count) % classes
-    noise = torch.randint(0, 20, (count, 1, side, side), generator=torch.Generator().manual_seed(count))
-    return Split((labels.view(-1, 1, 1, 1) * 60 + noise).byte(), labels)
+LEVEL = 60  # difference of brightness between two classes
 
 
-def shade_of(images: Tensor) -> Features:
-    found = images.float().mean((1, 2, 3)).div(60).long().clamp(max=3)
-    return Features(images.float().flatten(1), found)
+def shades(num_images: int, num_classes: int = 4, side: int = 16) -> Split:
+    """Images whose class is their brightness, with a little noise."""
+    labels = torch.arange(num_images) % num_classes
+    rng = torch.Generator().manual_seed(num_images)
+    noise = torch.randint(0, 20, (num_images, 1, side, side), generator=rng)
+    return Split((labels.view(-1, 1, 1, 1) * LEVEL + noise).byte(), labels)
 
 
-JUDGE = FeatureExtractor("shades", shade_of)
+def predict_shades(images: Tensor) -> Tensor:
+    return images.float().mean((1, 2, 3)).div(LEVEL).long().clamp(max=3)
+
+
+EXTRACTOR = FeatureExtractor("shades", lambda images: Features(images.float().flatten(1), predict_shades(images)))
+OFF_BY_ONE = FeatureExtractor("off by one", lambda images: Features(images.float(), predict_shades(images) - 1))
+WITHOUT_CLASSES = FeatureExtractor("without classes", lambda images: Features(images.float().flatten(1)))
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The classifiers that learn from samples need not see 80,000 pictures to tell shades."""
-    monkeypatch.setattr("gan.evaluation.conditional_metrics.ClassifierSettings", lambda: ClassifierConfig(epochs=8))
+def few_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The classifiers that learn from samples need not see 80,000 images to tell shades."""
+    monkeypatch.setattr("gan.evaluation.conditional_metrics.ClassifierConfig", lambda: ClassifierConfig(epochs=8))
 
 
 @pytest.fixture
-def prepared() -> ImageDataset:
+def dataset() -> ImageDataset:
     metadata = {"classes": list("abcd"), "shape": [1, 16, 16], "stacked": 1}
     return ImageDataset(shades(400), shades(80), metadata)
 
 
-def test_a_generator_that_does_as_told_gets_full_marks_and_one_that_does_not_does_not(prepared: ImageDataset) -> None:
-    good = gan_train_test_scores(JUDGE, [shades(400), shades(200)], prepared)
-    assert good["gan_test"] == 1
-    assert good["gan_train"] > 0.95
+def test_gan_train_and_gan_test_are_high_only_if_the_labels_fit(dataset: ImageDataset) -> None:
+    metrics = gan_train_test_scores(EXTRACTOR, [shades(400), shades(200)], dataset)
+    assert metrics["gan_test"] == 1
+    assert metrics["gan_train"] > 0.95
     samples = shades(400)
-    wrong = gan_train_test_scores(JUDGE, [Split(samples.images, samples.labels.roll(1))], prepared)
-    assert wrong["gan_test"] == 0
-    assert wrong["gan_train"] < 0.1
+    wrong_labels = Split(samples.images, samples.labels.roll(1))
+    metrics = gan_train_test_scores(EXTRACTOR, [wrong_labels], dataset)
+    assert metrics["gan_test"] == 0
+    assert metrics["gan_train"] < 0.1
 
 
-def test_right_but_all_alike_teaches_little(prepared: ImageDataset) -> None:
-    """Why GAN-test alone misleads: two of four classes, each perfect."""
+def test_gan_train_is_low_without_diversity(dataset: ImageDataset) -> None:
+    """GAN-test alone misleads: two of four classes, each perfect."""
     samples = shades(400)
-    some = samples.labels < 2
-    found = gan_train_test_scores(JUDGE, [Split(samples.images[some], samples.labels[some])], prepared)
-    assert found["gan_test"] == 1 and found["gan_train"] < 0.6
+    kept = samples.labels < 2
+    metrics = gan_train_test_scores(EXTRACTOR, [Split(samples.images[kept], samples.labels[kept])], dataset)
+    assert metrics["gan_test"] == 1 and metrics["gan_train"] < 0.6
 
 
-def test_a_judge_without_classes_says_nothing(prepared: ImageDataset) -> None:
-    blind = FeatureExtractor("blind", lambda images: Features(images.float().flatten(1)))
-    assert gan_train_test_scores(blind, [shades(40)], prepared) == {}
+def test_no_scores_without_classes(dataset: ImageDataset) -> None:
+    assert gan_train_test_scores(WITHOUT_CLASSES, [shades(40)], dataset) == {}
     assert describe({}) == []
 
 
-class Darker(nn.Module):
-    def forward(self, pictures: Tensor) -> Tensor:
-        return pictures - 2 * 60 / 255  # one class darker
+class OneClassDarker(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return images - 2 * LEVEL / 255
 
 
-def test_translators_are_judged_there_back_and_there_and_back(
-    prepared: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_translation_metrics(dataset: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = CycleGenerators((1, 16, 16), 4, 1)
-    network.g_ab, network.g_ba = UnconditionalSequential(nn.Identity()), UnconditionalSequential(Darker())
+    network.g_ab = UnconditionalSequential(nn.Identity())
+    network.g_ba = UnconditionalSequential(OneClassDarker())
     metadata = {"model": {"architecture": "cyclegan", "conditional": False}}
-    for module in ("samples", "obedience"):
-        monkeypatch.setattr(f"gan.evaluation.{module}.load_network", lambda path, kind: (network, metadata))
-    epoch, samples = generate_samples(tmp_path, prepared, 7, 0, "cpu")
-    assert epoch == 0 and len(samples.images) == 80  # as many as there are test pictures
-    assert shade_of(samples.images).classes is not None
-    found = translation_metrics(tmp_path, (JUDGE, JUDGE), [samples], (prepared, prepared), "cpu")
-    assert found["kept_there"] == 1
-    assert found["kept_back"] == pytest.approx(0.25)  # black stays black, the others become one class darker
-    lower = FeatureExtractor(
-        "a shade lower", lambda images: Features(images.float(), (torch.as_tensor(shade_of(images).classes) - 1))
-    )
-    for judges, control in (((JUDGE, lower), (0, 1)), ((lower, JUDGE), (1, 0))):  # each set is for the other's judge
-        controlled = translation_metrics(tmp_path, judges, [samples], (prepared, prepared), "cpu")
-        assert (controlled["untranslated_there"], controlled["untranslated_back"]) == control
-    # there and back again: 60 darker, but for the black ones, which lose what they have above 0
-    assert 0.75 * 60 / 255 < found["cycle_error"] < 60 / 255
-    other = ImageDataset(prepared.train, prepared.test, prepared.metadata | {"classes": list("wxyz")})
-    assert translation_metrics(tmp_path, (JUDGE, JUDGE), [samples], (prepared, other), "cpu").keys() == {"cycle_error"}
-    kept, again = describe(found)
-    assert "100.0% of the pictures there and 25.0% back" in kept
-    assert "right in 100.0% and 100.0% without any translation" in kept
-    assert "differs by" in again
+    for module in ("generation", "conditional_metrics"):
+        monkeypatch.setattr(f"gan.evaluation.{module}.load_network", lambda path, role: (network, metadata))
+
+    epoch, samples = generate_samples(tmp_path, dataset, 7, 0, "cpu")
+    assert epoch == 0 and len(samples.images) == 80  # as many as there are test images
+    assert torch.equal(predict_shades(samples.images), samples.labels)
+    metrics = translation_metrics(tmp_path, (EXTRACTOR, EXTRACTOR), [samples], (dataset, dataset), "cpu")
+    assert metrics["class_accuracy_ab"] == 1
+    assert metrics["class_accuracy_ba"] == pytest.approx(0.25)  # only the darkest class stays as it is
+    # From A to B and back: LEVEL darker, but for the darkest class, which cannot get darker than 0.
+    assert 0.75 * LEVEL / 255 < metrics["cycle_error"] < LEVEL / 255
+
+    # The images of each dataset are classified by the extractor of the other one.
+    for extractors, expected in (((EXTRACTOR, OFF_BY_ONE), (0, 1)), ((OFF_BY_ONE, EXTRACTOR), (1, 0))):
+        baseline = translation_metrics(tmp_path, extractors, [samples], (dataset, dataset), "cpu")
+        assert (baseline["baseline_accuracy_ab"], baseline["baseline_accuracy_ba"]) == expected
+
+    other_classes = ImageDataset(dataset.train, dataset.test, dataset.metadata | {"classes": list("wxyz")})
+    datasets = (dataset, other_classes)
+    assert translation_metrics(tmp_path, (EXTRACTOR, EXTRACTOR), [samples], datasets, "cpu").keys() == {"cycle_error"}
+    extractors = (EXTRACTOR, WITHOUT_CLASSES)
+    assert translation_metrics(tmp_path, extractors, [samples], (dataset, dataset), "cpu").keys() == {"cycle_error"}
+
+    translation, cycle = describe(metrics)
+    assert "100.0% of the images keep their class from A to B, 25.0% from B to A" in translation
+    assert "without translation the classifiers recognize 100.0% and 100.0%" in translation
+    assert "from A to B and back" in cycle
 
 
-def test_samples_of_a_conditional_generator_have_the_datas_classes(prepared: ImageDataset, tmp_path: Path) -> None:
+def test_samples_of_a_conditional_generator_have_the_class_frequencies_of_the_data(
+    dataset: ImageDataset, tmp_path: Path
+) -> None:
     config = ModelConfig(conditional=True, latent_dim=4, generator_widths=[8], discriminator_widths=[8])
     path = tmp_path / "generator.safetensors"
-    save_network(path, build_generator(config, (1, 16, 16), 4), "generator", config, {**prepared.metadata, "epoch": 3})
-    ones = ImageDataset(
-        Split(prepared.train.images, torch.ones(400, dtype=torch.int64)), prepared.test, prepared.metadata
-    )
-    epoch, samples = generate_samples(path, ones, 9, 0, "cpu")
+    generator = build_generator(config, (1, 16, 16), 4)
+    save_network(path, generator, "generator", config, {**dataset.metadata, "epoch": 3})
+
+    class_1_only = Split(dataset.train.images, torch.ones(400, dtype=torch.int64))
+    epoch, samples = generate_samples(path, ImageDataset(class_1_only, dataset.test, dataset.metadata), 9, 0, "cpu")
     assert epoch == 3 and samples.images.shape == (9, 1, 16, 16)
     assert samples.labels.tolist() == [1] * 9
-    again = generate_samples(path, prepared, 50, 1, "cpu")[1]
-    assert again.labels.equal(generate_samples(path, prepared, 50, 1, "cpu")[1].labels)
-    assert len(again.labels.unique()) == 4
+
+    _, samples = generate_samples(path, dataset, 50, 1, "cpu")
+    _, repeated = generate_samples(path, dataset, 50, 1, "cpu")
+    assert samples.labels.equal(repeated.labels)
+    assert len(samples.labels.unique()) == 4

@@ -86,7 +86,12 @@ def test_which_inputs_take_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_onednn
 def test_only_large_layers_in_training_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Tensor] = []
-    monkeypatch.setattr(gan.networks.linear, "onednn_is_faster", lambda x: calls.append(x) is None)
+
+    def record(x: Tensor) -> bool:
+        calls.append(x)
+        return True
+
+    monkeypatch.setattr(gan.networks.linear, "onednn_is_faster", record)
     Linear(100, 100)(torch.randn(4, 100))
     assert len(calls) == 1
     Linear(10, 10)(torch.randn(4, 10))

@@ -1,71 +1,69 @@
-"""One training in several processes, and several trainings on one machine."""
+"""One training in several processes, and several trainings in one folder."""
 
-import shutil
 import signal
 import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import torch
 
 from gan.io import load_safetensors
-from tests.conftest import Project, stop
-from tests.pipeline.test_determinism import results, wait_for
+from tests.conftest import Project, signal_group, wait_until
+from tests.pipeline.test_determinism import num_frames, results
 
-# 1,437 pictures: a last batch of 29, so parts of 15 and 14. No BatchNorm, whose statistics each process has for itself.
-PLAIN = {"model__generator_widths": [16]}
-
-
-@pytest.fixture
-def prepared(make_project: Callable[[str], Project], finished: Project) -> Callable[..., Project]:
-    """Makes a project with these changes and its pictures prepared."""
-
-    def make(name: str, **changes: object) -> Project:
-        project = make_project(name)
-        project.set(**changes)
-        shutil.copyfile(finished.path / "data/prepared.safetensors", project.path / "data/prepared.safetensors")
-        return project
-
-    return make
+# 1,437 images: the last batch has 29, so shards of 15 and 14. One hidden layer, so no BatchNorm, whose statistics each
+# process computes from its own shard.
+NO_BATCHNORM = {"model__generator_widths": [16]}
 
 
-def trained(project: Project) -> dict[str, torch.Tensor]:
-    """The weights after training."""
-    done = project.python("-m", "stages.train")
-    assert done.returncode == 0, done.stderr
-    return weights(project.path)
-
-
-def weights(path: Path) -> dict[str, torch.Tensor]:
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Copies of the weights of all models of a project."""
     paths = sorted((path / "models").glob("*.safetensors"))
     assert len(paths) == 3
-    return {f"{path.name} {name}": tensor for path in paths for name, tensor in load_safetensors(path).items()}
+    return {f"{path.name} {key}": value.clone() for path in paths for key, value in load_safetensors(path).items()}
 
 
-def test_two_processes_train_what_one_does(prepared: Callable[..., Project]) -> None:
-    project = prepared("two", **PLAIN)
-    one = {name: tensor.clone() for name, tensor in trained(project).items()}
-    history = (project.path / "reports/history.tsv").read_text().splitlines()
+def load_history(path: Path) -> torch.Tensor:
+    lines = (path / "reports/history.tsv").read_text().splitlines()[1:]
+    return torch.tensor([[float(cell) for cell in line.split("\t")] for line in lines])
+
+
+def train(project: Project) -> str:
+    """Run the stage as a process. Returns its output."""
+    result = project.python("-m", "stages.train")
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_two_processes_train_the_weights_of_one(make_prepared: Callable[..., Project]) -> None:
+    project = make_prepared(**NO_BATCHNORM)
+    train(project)
+    weights, history = load_weights(project.path), load_history(project.path)
     project.set(runtime__processes=2)
-    two = trained(project)
-    assert one.keys() == two.keys()
-    for name, tensor in one.items():
-        torch.testing.assert_close(two[name], tensor, atol=2e-4, rtol=1e-3, msg=name)
-    shared = (project.path / "reports/history.tsv").read_text().splitlines()
-    for mine, theirs in zip(history[1:], shared[1:], strict=True):
-        a, b = (torch.tensor([float(x) for x in line.split("\t")]) for line in (mine, theirs))
-        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
+    train(project)
+    torch.testing.assert_close(load_weights(project.path), weights, atol=2e-4, rtol=1e-3)
+    torch.testing.assert_close(load_history(project.path), history, atol=1e-4, rtol=1e-3)
 
 
-def test_two_machines_train_what_two_processes_do(prepared: Callable[..., Project]) -> None:
-    """Two agents of torchrun's, each with a folder of its own, meet at a port."""
-    together, *nodes = [prepared(name, runtime__processes=2, train__epochs=1) for name in ("together", "0", "1")]
-    trained(together)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def test_two_processes_resume_exactly_and_so_do_two_machines(make_prepared: Callable[..., Project]) -> None:
+    """The machines are two agents of torchrun, each with a folder of its own, that connect to a port."""
+    projects = [make_prepared(name, runtime__processes=2, train__epochs=10) for name in ("whole", "stopped", "0", "1")]
+    whole, stopped, *nodes = projects
+    train(whole)
+
+    with stopped.running("python", "-m", "stages.train") as process:
+        wait_until(lambda: num_frames(stopped) > 4, process)
+        signal_group(process, signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert not list(stopped.path.glob("models/*.safetensors"))
+    assert "train: resumed at epoch" in train(stopped)
+    assert results(stopped) == results(whole)
+
+    with socket.socket() as free_socket:
+        free_socket.bind(("127.0.0.1", 0))
+        port = free_socket.getsockname()[1]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
     torchrun += ["--master-addr=127.0.0.1", f"--master-port={port}"]
     commands = [[*torchrun, f"--node-rank={rank}", "-m", "stages.train"] for rank in (0, 1)]
@@ -73,39 +71,24 @@ def test_two_machines_train_what_two_processes_do(prepared: Callable[..., Projec
         for process in (first, second):
             output, _ = process.communicate(timeout=120)
             assert process.returncode == 0, output
-    assert results(nodes[0]) == results(together)
-    assert not list((nodes[1].path / "models").glob("*.safetensors"))  # the first process writes
+    assert results(nodes[0]) == results(whole)
+    assert not list(nodes[1].path.glob("models/*.safetensors"))  # the main process writes
 
 
-def test_two_processes_that_are_stopped_go_on_exactly(prepared: Callable[..., Project]) -> None:
-    whole, stopped = (prepared(name, runtime__processes=2, train__epochs=10) for name in ("whole", "stopped"))
-    trained(whole)
-    with stopped.running("python", "-m", "stages.train") as process:
-        wait_for(lambda: len(list(stopped.path.glob("reports/frames/*"))) > 4)
-        stop(process, signal.SIGTERM)
-        output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, output
-    assert not list(stopped.path.glob("models/*.safetensors"))
-    done = stopped.python("-m", "stages.train")
-    assert done.returncode == 0 and "train: resumed at epoch" in done.stdout, done.stderr
-    assert results(stopped) == results(whole)
+def test_a_second_training_in_the_same_folder_is_refused(make_prepared: Callable[..., Project]) -> None:
+    project = make_prepared(train__epochs=100_000)
+    with project.running("python", "-m", "stages.train") as process:
+        wait_until(lambda: num_frames(project) > 1, process)
+        for num_processes in (1, 2):
+            project.set(train__lr=0.01, runtime__processes=num_processes)
+            result = project.python("-m", "stages.train")
+            assert result.returncode == 1
+            assert f"process {process.pid} is training in this folder" in result.stderr
+            assert "Traceback" not in result.stderr
 
 
-def test_a_second_training_in_several_processes_is_refused_in_a_line(prepared: Callable[..., Project]) -> None:
-    project = prepared("refused", train__epochs=100_000)
-    with project.running("python", "-m", "stages.train"):
-        wait_for(lambda: len(list(project.path.glob("reports/frames/*"))) > 1)
-        project.set(runtime__processes=2)
-        done = project.python("-m", "stages.train")
-    assert done.returncode == 1
-    assert "is training in this folder; wait for it" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_an_error_in_several_processes_is_told_and_ends_them(make_project: Callable[[str], Project]) -> None:
-    project = make_project("project")
-    project.set(runtime__processes=2)
-    done = project.python("-m", "stages.train")
-    assert done.returncode == 1
-    assert "train: data/prepared.safetensors: no such file" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_an_error_in_several_processes_is_printed_and_ends_them(make_project: Callable[..., Project]) -> None:
+    result = make_project(runtime__processes=2).python("-m", "stages.train")
+    assert result.returncode == 1
+    assert "train: data/prepared.safetensors: no such file" in result.stderr
+    assert "Traceback" not in result.stderr

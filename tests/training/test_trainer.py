@@ -227,8 +227,9 @@ def test_the_generators_gradient_is_exact_however_certain_the_discriminator_is(
     g_loss = trainer.loss.generator(torch.zeros(8, 1), discriminator(generator(z)))
     expected = torch.autograd.grad(g_loss, list(generator.parameters()))
     trainer.step(make_batches(1)[0])
-    error = torch.cat([(p.grad - g).flatten() for p, g in zip(trainer.g_params, expected, strict=True)]).norm()
+    gradients = torch.cat([p.grad.flatten() for p in trainer.g_params if p.grad is not None])
     size = torch.cat([grad.flatten() for grad in expected]).norm()
+    error = (gradients - torch.cat([grad.flatten() for grad in expected])).norm()
     assert error <= 1e-5 * size + 1e-18
 
 
