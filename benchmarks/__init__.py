@@ -1,1 +1,1 @@
-"""Measurements that the documentation quotes; each prints its figures."""
+"""Measurements that the documentation quotes: speed, quality, and the table of the 2014 paper."""

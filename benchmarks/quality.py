@@ -75,7 +75,7 @@ def print_header(*titles: str) -> None:
     print("|" + "---|" * len(titles))
 
 
-def systems_table(configs: Configs, dataset: ImageDataset, evaluator: Evaluator, num_samples: int) -> None:
+def systems_table(configs: Configs, dataset: ImageDataset, evaluator: Evaluator) -> None:
     """Print how well each preset does, and its seconds of training."""
     real = evaluator.real_baseline
     print_header("preset", "Fréchet ÷ real", "coverage", "classes", "KL", "GAN-test", "GAN-train", "seconds")
@@ -89,9 +89,9 @@ def systems_table(configs: Configs, dataset: ImageDataset, evaluator: Evaluator,
             path = Path(folder, "generator.safetensors")
             network = trainer.networks()["generator"]
             save_network(path, network, "generator", trainer.model_config, dataset.metadata)
-            _, samples = generate_samples(path, dataset, num_samples, 0, "cpu")
+            _, samples = generate_samples(path, dataset, evaluator.num_samples, 0, "cpu")
         metrics = evaluator.compute_metrics(samples.images)
-        scores = gan_train_test_scores(evaluator.feature_extractor, [samples], dataset) if model.conditional else {}
+        scores = gan_train_test_scores(evaluator.extractor, [samples], dataset) if model.conditional else {}
         print_row(
             name,
             f"{evaluator.relative_frechet(metrics['frechet']):.1f}",
@@ -275,7 +275,7 @@ def main() -> None:
     evaluator = Evaluator(extractor, dataset, num_samples)
     print(f"{dataset.metadata['dataset']['title']}; {extractor.name}; {num_samples:,} samples per set")
     if args.table == "systems":
-        systems_table(configs, dataset, evaluator, num_samples)
+        systems_table(configs, dataset, evaluator)
     elif args.table == "weights":
         trainers = ((title, train_or_load(dataset, *config).networks()) for title, config in configs.items())
         networks = ((title, nets["generator_raw"], nets["generator"]) for title, nets in trainers)

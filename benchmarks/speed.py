@@ -101,7 +101,7 @@ def use_plain_linear(network: nn.Module) -> nn.Module:
     """Replace the oneDNN layers of a network by nn.Linear, in place; the parameters stay the same."""
     for module in network.modules():
         if isinstance(module, Linear):
-            module.__class__ = nn.Linear
+            module.__class__ = nn.Linear  # type: ignore[assignment]
     return network
 
 
@@ -368,7 +368,8 @@ def main() -> None:
         columns = list(loops[names[0]])
         print(f"\n| batch size {batch_size} | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")
         for name, values in loops.items():
-            print(f"| {name} | {' | '.join(str(value) for value in values.values())} |")
+            cells = [f"{value:.1f}" if column == "it/s" else f"{value:.2f}" for column, value in values.items()]
+            print(f"| {name} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

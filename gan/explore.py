@@ -25,8 +25,9 @@ from torch import Tensor
 
 from gan.config import UserError
 from gan.generate import load_generator, make_labels
-from gan.images import make_grid, save_gif
+from gan.images import make_grid
 from gan.networks import stylegan
+from gan.plots.animation import save_gif
 from gan.sampling import generate_images, num_classes, sample_latents, slerp
 
 GRID_SIZE = 36

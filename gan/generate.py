@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gan.config import UserError
-from gan.images import make_grid, save_gif, save_png
+from gan.images import make_grid, save_png
 from gan.io import atomic_write
 from gan.networks import stylegan
 from gan.networks.factory import load_network
@@ -105,7 +105,7 @@ def save_interpolation(
     out: Path, model: Path, count: int, seed: int, *, scale: int, label: str | None, truncation: float, device: str
 ) -> None:
     """Write a closed interpolation through `count` latents as a GIF; a conditional generator keeps one class."""
-    from gan.plots.animation import add_caption
+    from gan.plots.animation import add_caption, save_gif
 
     network, metadata = load_generator(model, truncation)
     latents = sample_latents(count, metadata["model"]["latent_dim"], seed)

@@ -1,11 +1,10 @@
-"""Image grids, PNG files, GIF animations, and the names of training frames."""
+"""Image grids, PNG files, and the names of training frames."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
@@ -53,24 +52,6 @@ def save_png(image: Image.Image, path: Path, text_fields: Mapping[str, str] | No
         png_info.add_text(key, value)
     with atomic_write(path) as temporary:
         image.save(temporary, pnginfo=png_info, optimize=True)
-
-
-def save_gif(path: Path, frames: Sequence[Image.Image], frame_ms: int, last_frame_ms: int) -> None:
-    """Write frames as a GIF that loops forever. Durations are in milliseconds.
-
-    Frames smaller than the largest one (their captions differ in length) are centered on white.
-    """
-    durations = [frame_ms] * (len(frames) - 1) + [last_frame_ms]
-    width = max(frame.width for frame in frames)
-    height = max(frame.height for frame in frames)
-    arrays = []
-    for frame in frames:
-        canvas = Image.new(frame.mode, (width, height), "white")
-        canvas.paste(frame, ((width - frame.width) // 2, (height - frame.height) // 2))
-        arrays.append(np.asarray(canvas))
-    duration = durations if len(frames) > 1 else last_frame_ms
-    with atomic_write(path) as temporary:
-        iio.imwrite(temporary, arrays, plugin="pillow", extension=".gif", duration=duration, loop=0)
 
 
 def evenly_spaced_indices(n: int, max_n: int) -> list[int]:

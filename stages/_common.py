@@ -88,7 +88,8 @@ def num_concurrent_jobs() -> int:
     # Each job has a worker process, also while that waits for the next experiment.
     root = str(PROJECT_ROOT.resolve())
     processes = [process.info for process in psutil.process_iter(["cmdline", "cwd"])]
-    num_workers = sum("queue-worker" in (info["cmdline"] or []) and info["cwd"] == root for info in processes)
+    workers = [info for info in processes if "queue-worker" in (info["cmdline"] or []) and info["cwd"] == root]
+    num_workers = len(workers)
     if num_workers > 1:
         print(f"train: shares the CPU cores with {num_workers - 1} other jobs of the queue", flush=True)
     return max(1, num_workers)

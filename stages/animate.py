@@ -4,8 +4,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from gan.images import evenly_spaced_indices, list_frames, save_gif
-from gan.plots.animation import add_caption
+from gan.images import evenly_spaced_indices, list_frames
+from gan.plots.animation import add_caption, save_gif
 from gan.plots.config import AnimateConfig
 from stages._common import load_section, run_stage
 

@@ -5,9 +5,14 @@ from pathlib import Path
 import torch
 
 from gan.data.dataset import ImageDataset
-from gan.evaluation.classifier import num_epochs, predict, save_classifier, train_classifier
+from gan.evaluation.classifier import (
+    classification_task,
+    num_epochs,
+    predict,
+    save_classifier,
+    train_classifier,
+)
 from gan.evaluation.config import ClassifierConfig
-from gan.evaluation.labels import classification_task
 from gan.io import recreate_dir, write_json, write_text
 from gan.runtime import RuntimeConfig, select_device, set_num_threads
 from stages._common import load_section, num_concurrent_jobs, run_stage

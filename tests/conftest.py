@@ -71,8 +71,7 @@ class Project:
 
     def repro(self, *args: str) -> list[str]:
         """Run `dvc repro`. Returns the stages that ran; those that DVC restored from its run-cache did not."""
-        lines = self.dvc("repro", *args).splitlines()
-        return [line.split("'")[1] for line in lines if line.startswith("Running stage")]
+        return ran_stages(self.dvc("repro", *args))
 
     def git(self, *args: str) -> str:
         """Run git. Returns its output."""
@@ -121,6 +120,11 @@ class Project:
         """Commit all files."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", message)
+
+
+def ran_stages(output: str) -> list[str]:
+    """Names of the stages that ran, in the output of DVC."""
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
 
 def set_parameters(path: Path, **changes: Any) -> None:

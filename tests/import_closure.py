@@ -37,7 +37,7 @@ def template_closure(paths: set[str], root: Path = ROOT) -> set[str]:
     names: set[str] = set()
     texts = [(root / path).read_text(encoding="utf-8") for path in paths]
     while texts:
-        new_names = set(re.findall(r'"([\w.]+\.j2)"', texts.pop())) - names
+        new_names = set(re.findall(r'"(\w[\w.]*\.j2)"', texts.pop())) - names
         texts += [(root / TEMPLATES / name).read_text(encoding="utf-8") for name in new_names]
         names |= new_names
     return {f"{TEMPLATES}/{name}" for name in names}

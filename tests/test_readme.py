@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gan.evaluation.findings import summarize
+from gan.evaluation.memorization import Memorization
+from gan.evaluation.summary import Summary
 from stages.report import CONFIG_SECTIONS
 from tests.conftest import ROOT
 from tools.parameters import parameter_table
@@ -80,12 +83,22 @@ def test_preset_rows_name_parameters_of_the_preset() -> None:
             assert parameters[section][key] == yaml.safe_load(value), (preset, section, key)
 
 
-@pytest.mark.parametrize("name", ["docs/README.md"])
-def test_the_graph_has_every_stage(name: str) -> None:
+def test_the_findings_shown_are_those_that_a_run_prints() -> None:
+    summary = Summary({"classes_covered": 10, "coverage": 0.97}, {}, {"coverage": 1})
+    memorization = Memorization(0.85, 0.8, 0.01, 0, 0, [])
+    snapshots = [{"epoch": 192, "frechet_ratio": 8.6}, {"epoch": 200, "frechet_ratio": 8.6}]
+    findings = summarize(summary, 8.6, memorization, snapshots, 10)
+    shown = "".join(f"report: {line}\n" for line in findings)
+    assert shown in README
+    assert shown in CHINESE
+
+
+def test_the_graph_has_every_stage() -> None:
+    index = TEXTS["docs/README.md"]
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    graph = TEXTS[name].split("```mermaid")[1].split("```")[0]
+    graph = index.split("```mermaid")[1].split("```")[0]
     assert all(stage in graph for stage in stages)
-    assert set(first_column(TEXTS[name], "Stage")) == set(stages)
+    assert set(first_column(index, "Stage")) == set(stages)
 
 
 def test_the_table_of_parameters_is_that_of_the_code() -> None:

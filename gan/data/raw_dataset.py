@@ -71,12 +71,12 @@ def decode(raw: Path, images: Path) -> RawDataset:
     name = metadata["stacked_from"] or metadata["name"]
     if name == "mnist-5k":
         table = _load_csv(raw / "mnist_5k.csv")
-        pixels = table[:, :-1].reshape(-1, 28, 28)
-        splits = {"all": RawSplit(pixels.astype(np.uint8), table[:, -1])}
+        pixels = table[:, :-1].reshape(-1, 28, 28).astype(np.uint8)
+        splits = {"all": RawSplit(pixels, table[:, -1])}
     elif name == "digits":
         table = _load_csv(raw / "digits.csv")
-        pixels = table[:, :-1].reshape(-1, 8, 8) * 255 / 16  # its levels are 0 to 16
-        splits = {"all": RawSplit(pixels.round().astype(np.uint8), table[:, -1])}
+        levels = table[:, :-1].reshape(-1, 8, 8)  # 0 to 16
+        splits = {"all": RawSplit((levels * 255 / 16).round().astype(np.uint8), table[:, -1])}
     else:
         splits = {split: _load_torchvision(name, raw, split) for split in ("train", "test")}
     return RawDataset(metadata, list(metadata["classes"]), splits)

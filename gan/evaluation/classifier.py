@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from tqdm import tqdm
 
 from gan.config import UserError
-from gan.data.dataset import Split, to_float
+from gan.data.dataset import ImageDataset, Split, to_float, unstack_digits
 from gan.evaluation.config import ClassifierConfig
 from gan.io import load_safetensors, read_metadata, save_safetensors
 
@@ -175,6 +175,25 @@ def uniform(limits: list[float], images: Tensor, rng: torch.Generator) -> Tensor
 def channels_last(images: Tensor) -> Tensor:
     """Convert to channels_last, the fastest memory format for convolutions on the CPU."""
     return images.contiguous(memory_format=torch.channels_last)
+
+
+def classification_task(dataset: ImageDataset) -> tuple[Split, Split, tuple[str, ...], str]:
+    """Return labeled training and test images, the class names, and the task: `classes` or `rotations`.
+
+    The task is `rotations` if there are fewer than two classes or if a training image has no label. Stacks of digits
+    are split into single digits.
+    """
+    if dataset.metadata["stacked"] > 1:
+        num_digits = dataset.metadata["digits"]
+        train = unstack_digits(dataset.train, num_digits["train"])
+        test = unstack_digits(dataset.test, num_digits["test"])
+        return train, test, tuple("0123456789"), "classes"
+    class_names = tuple(dataset.metadata["classes"])
+    if len(class_names) < 2 or torch.any(dataset.train.labels < 0):
+        train, rotation_names = rotation_task(dataset.train.images)
+        test, _ = rotation_task(dataset.test.images)
+        return train, test, rotation_names, "rotations"
+    return dataset.train, dataset.test, class_names, "classes"
 
 
 def rotation_task(images: Tensor) -> tuple[Split, tuple[str, ...]]:

@@ -74,4 +74,4 @@ def trend_sentence(snapshot_metrics: Sequence[Metrics]) -> str:
         )
     if final_ratio < best_earlier["frechet_ratio"] * (1 - PLATEAU_TOLERANCE):
         return "Training: still improving at the end; train for more epochs."
-    return f"Training: converged, no better at the end than at epoch {best_earlier['epoch']:.0f}."
+    return f"Training: plateaued, no better at the end than at epoch {best_earlier['epoch']:.0f}."

@@ -88,9 +88,9 @@ def patch_discriminator(shape: ImageShape, base_channels: int, leaky_slope: floa
     """PatchGAN: images [B, C, H, W] → one logit per overlapping patch [B, 1, h, w].
 
     A patch has 22×22 pixels, or 10×10 in images with a side of less than 64. This is at most about a third of a side,
-    like the paper's patches of 70 in images of 256. (InstanceNorm sees the whole image.) A discriminator that saw
-    small images as a whole would judge their content instead of their style, and the generators would change the
-    content: a seven would become a three.
+    like the paper's patches of 70 in images of 256. (InstanceNorm sees the whole image.) A discriminator of whole small
+    images would learn their content instead of their style, and the generators would change the content: a seven would
+    become a three.
     """
     image_channels, *sides = shape
     layers: list[nn.Module] = [nn.Conv2d(image_channels, base_channels, 4, 2, 1), nn.LeakyReLU(leaky_slope)]

@@ -1,4 +1,4 @@
-"""Layers that several architectures share."""
+"""Layers used by several architectures."""
 
 from math import prod
 
@@ -18,7 +18,7 @@ def check_labels(labels: Tensor | None, num_classes: int) -> None:
 
 
 class UnconditionalSequential(nn.Sequential):
-    """nn.Sequential with the signature that all networks share, network(x, labels); labels must be None."""
+    """nn.Sequential with the signature of all networks, network(x, labels); labels must be None."""
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         check_labels(labels, 0)

@@ -213,7 +213,8 @@ class Generator(nn.Module):
 
     def synthesis(self, ws: Tensor) -> Tensor:
         """Generate images from one w per convolution: [B, num_ws, W_DIM] → [B, C, H, W] in [-1, 1]."""
-        x = self.convs[0](self.const.expand(len(ws), -1, -1, -1), ws[:, 0])
+        const = self.const.expand(ws.shape[0], -1, -1, -1)  # len(ws) would fix the batch size of an ONNX model
+        x = self.convs[0](const, ws[:, 0])
         images: Tensor = self.to_rgb[0](x, ws[:, 0])
         for i in range(1, len(self.to_rgb)):
             x = self.convs[2 * i - 1](x, ws[:, 2 * i - 1])

@@ -1,6 +1,13 @@
-"""Frames of the animated GIFs."""
+"""Animated GIFs. Kept apart from gan/images.py so that an edit here does not rerun the training."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from gan.io import atomic_write
 
 
 def add_caption(frame: Image.Image, caption: str, scale: int, num_levels: int = 256) -> Image.Image:
@@ -21,3 +28,21 @@ def add_caption(frame: Image.Image, caption: str, scale: int, num_levels: int = 
     center = (width / 2, frame.height + caption_height / 2)
     ImageDraw.Draw(canvas).text(center, caption, "black", font, anchor="mm")
     return canvas
+
+
+def save_gif(path: Path, frames: Sequence[Image.Image], frame_ms: int, last_frame_ms: int) -> None:
+    """Write frames as a GIF that loops forever. Durations are in milliseconds.
+
+    Frames smaller than the largest one (their captions differ in length) are centered on white.
+    """
+    durations = [frame_ms] * (len(frames) - 1) + [last_frame_ms]
+    width = max(frame.width for frame in frames)
+    height = max(frame.height for frame in frames)
+    arrays = []
+    for frame in frames:
+        canvas = Image.new(frame.mode, (width, height), "white")
+        canvas.paste(frame, ((width - frame.width) // 2, (height - frame.height) // 2))
+        arrays.append(np.asarray(canvas))
+    duration = durations if len(frames) > 1 else last_frame_ms
+    with atomic_write(path) as temporary:
+        iio.imwrite(temporary, arrays, plugin="pillow", extension=".gif", duration=duration, loop=0)

@@ -114,7 +114,7 @@ def class_histogram(names: Sequence[str], generated: Sequence[float], training: 
     axes.set_xticks(positions, names, rotation=90 if vertical else 0)
     style_axes(axes, "class")
     axes.set_ylabel("fraction of the images")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))  # above the bars
     return svg_element(figure)
 
 

@@ -93,7 +93,7 @@ def render(template: str, **values: Any) -> str:
     """Render a template of this folder."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=template.endswith(".html.j2"),
+        autoescape=".html." in template,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -13,6 +13,7 @@ from gan.config import UserError
 from gan.data.dataset import ImageDataset, Split
 from gan.evaluation.classifier import (
     Classifier,
+    classification_task,
     load_classifier,
     num_epochs,
     predict,
@@ -22,7 +23,6 @@ from gan.evaluation.classifier import (
 )
 from gan.evaluation.config import ClassifierConfig
 from gan.evaluation.feature_extractor import classifier_extractor, make_feature_extractor
-from gan.evaluation.labels import classification_task
 from gan.io import save_safetensors
 from tests.evaluation.conftest import classifier_metadata, digit_splits
 

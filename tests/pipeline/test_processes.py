@@ -48,7 +48,7 @@ def test_two_processes_train_the_weights_of_one(make_prepared: Callable[..., Pro
 
 def test_two_processes_resume_exactly_and_so_do_two_machines(make_prepared: Callable[..., Project]) -> None:
     """The machines are two agents of torchrun, each with a folder of its own, that connect to a port."""
-    projects = [make_prepared(name, runtime__processes=2, train__epochs=10) for name in ("whole", "stopped", "0", "1")]
+    projects = [make_prepared(name, runtime__processes=2, train__epochs=6) for name in ("whole", "stopped", "0", "1")]
     whole, stopped, *nodes = projects
     train(whole)
 

@@ -56,6 +56,16 @@ def test_a_conditional_stylegan(finished: Project) -> None:
     assert not np.array_equal(sevens[0], sevens[2])
 
 
+def test_images_without_labels_that_are_not_square(make_project: Callable[..., Project]) -> None:
+    project = make_project(data__dataset="images", prepare__image_size=[8, 9], evaluate__features="classifier")
+    for i in range(20):
+        Image.new("L", (12, 10), 12 * i).save(project.path / f"data/images/{i}.png")
+    output = project.run_stages(*STAGES)
+    assert "images of 3×8×9" in output
+    assert read_metadata(project.path / "models/classifier.safetensors")["task"] == "rotations"
+    assert metrics(project)["frechet_ratio"] > 0
+
+
 def test_a_cyclegan_between_two_folders_of_images(make_project: Callable[..., Project], tmp_path: Path) -> None:
     project = make_project()
     rng = np.random.default_rng(0)
@@ -92,3 +102,7 @@ def test_a_cyclegan_between_two_folders_of_images(make_project: Callable[..., Pr
     result = project.python("-m", "gan.generate", "models/generator.safetensors")
     assert result.returncode == 1
     assert "use `python -m gan.translate`" in result.stderr
+
+    for folder in ("images", "target_images"):
+        Image.new("L", (16, 16), 255).save(project.path / "data" / folder / "1/0.png")
+        assert project.repro("prepare") == ["download", "prepare"]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gan.images import evenly_spaced_indices, frame_name, list_frames, make_grid, save_gif, save_png, to_uint8
-from gan.plots.animation import add_caption
+from gan.images import evenly_spaced_indices, frame_name, list_frames, make_grid, save_png, to_uint8
+from gan.plots.animation import add_caption, save_gif
 from gan.plots.console_summary import format_summary
 from gan.plots.curves import read_table, training_curves
 from gan.plots.report import json_for_html

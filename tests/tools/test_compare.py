@@ -23,6 +23,8 @@ def test_two_presets_are_compared(finished: Project) -> None:
         assert seconds > 0
     assert Image.open(finished.path / "reports/comparison.png").width > 800
     assert "compare-packing" in finished.dvc("exp", "list")
+    # The workspace has not changed, and the checkpoints are where the next run looks for them.
+    assert len(list(finished.path.glob(".checkpoints/*/step-*.pt"))) == 3
     assert finished.git("status", "--porcelain", "--untracked-files=no") == ""
 
     experiments = ("--experiments", "compare-hinge", "compare-packing", "compare-nothing")
@@ -37,7 +39,7 @@ def test_two_presets_are_compared(finished: Project) -> None:
 
 def test_parameters_of_all_experiments_override_those_of_a_preset(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[str, ...]] = []
-    monkeypatch.setattr(compare, "dvc", lambda *args: calls.append(args) or "")
+    monkeypatch.setattr(compare, "dvc", lambda *args: calls.append(args))
     monkeypatch.setattr(compare, "experiment_ref", lambda name: "")
     compare.enqueue(["ttur"], ["train.epochs=3"])
     changes = ("-S", "train.loss=hinge", "-S", "train.ttur=true", "-S", "train.epochs=3")

@@ -62,7 +62,11 @@ def test_presets_differ_and_are_all_listed() -> None:
 
 
 def test_arguments_for_dvc() -> None:
-    parameters = {"model": {"conditional": True}, "train": {"betas": [0, 0.99], "lr": 0.0005}, "data": {"source": None}}
+    parameters: dict[str, dict[str, Any]] = {
+        "model": {"conditional": True},
+        "train": {"betas": [0, 0.99], "lr": 0.0005},
+        "data": {"source": None},
+    }
     expected = "-S model.conditional=true -S train.betas=[0, 0.99] -S train.lr=0.0005 -S data.source=null"
     assert " ".join(dvc_set_args(parameters)) == expected
 
