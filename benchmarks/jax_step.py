@@ -28,12 +28,11 @@ leaky_relu = partial(jax.nn.leaky_relu, negative_slope=0.2)
 
 
 class TrainState(NamedTuple):
-    """Everything that a step reads and replaces. Adam's moments are two trees of the parameters' structure."""
+    """Everything that a step reads and replaces. Both of Adam's moments have the structure of the parameters."""
 
-    g_params: Tree
-    d_params: Tree
-    g_moments: tuple[Tree, Tree]
-    d_moments: tuple[Tree, Tree]
+    params: dict[str, Tree]  # g and d
+    first_moments: dict[str, Tree]
+    second_moments: dict[str, Tree]
     bn_stats: Tree
     ema: Tree
     key: Array
@@ -73,15 +72,9 @@ def discriminate(params: Tree, images: Array) -> Array:
     return linear(last, images)
 
 
-def adam_update(params: Tree, grads: Tree, moments: tuple[Tree, Tree], t: Array) -> tuple[Tree, tuple[Tree, Tree]]:
-    """Adam's update number `t`, from 1 (Kingma and Ba 2015, algorithm 1)."""
-    first = jax.tree.map(lambda m, grad: BETA1 * m + (1 - BETA1) * grad, moments[0], grads)
-    second = jax.tree.map(lambda v, grad: BETA2 * v + (1 - BETA2) * grad * grad, moments[1], grads)
-
-    def update(param: Array, m: Array, v: Array) -> Array:
-        return param - LR * (m / (1 - BETA1**t)) / (jnp.sqrt(v / (1 - BETA2**t)) + ADAM_EPS)
-
-    return jax.tree.map(update, params, first, second), (first, second)
+def adam_update(param: Array, m: Array, v: Array, t: Array) -> Array:
+    """Adam's update number `t`, from 1 (Kingma and Ba 2015, algorithm 1). m, v: moments with the newest gradient."""
+    return param - LR * (m / (1 - BETA1**t)) / (jnp.sqrt(v / (1 - BETA2**t)) + ADAM_EPS)
 
 
 def train_step(state: TrainState, images: Array) -> tuple[TrainState, Array]:
@@ -90,10 +83,10 @@ def train_step(state: TrainState, images: Array) -> tuple[TrainState, Array]:
     z = jax.random.normal(latent_key, (len(images), LATENT_DIM))
     real = images.astype(jnp.float32) / 127.5 - 1
     t = state.num_steps + 1
-    fake, generator_vjp, bn_stats = jax.vjp(lambda p: generate(p, state.bn_stats, z), state.g_params, has_aux=True)
+    fake, generator_vjp, bn_stats = jax.vjp(lambda p: generate(p, state.bn_stats, z), state.params["g"], has_aux=True)
 
     def g_loss_fn(fake: Array) -> Array:
-        return jax.nn.softplus(-discriminate(state.d_params, fake)).mean()
+        return jax.nn.softplus(-discriminate(state.params["d"], fake)).mean()
 
     def d_loss_fn(d_params: Tree) -> tuple[Array, tuple[Array, Array]]:
         real_logits = discriminate(d_params, real)
@@ -102,26 +95,28 @@ def train_step(state: TrainState, images: Array) -> tuple[TrainState, Array]:
         return loss, (real_logits, fake_logits)
 
     g_loss, fake_grad = jax.value_and_grad(g_loss_fn)(fake)
-    (d_loss, logits), d_grads = jax.value_and_grad(d_loss_fn, has_aux=True)(state.d_params)
+    (d_loss, logits), d_grads = jax.value_and_grad(d_loss_fn, has_aux=True)(state.params["d"])
     (g_grads,) = generator_vjp(fake_grad)
-    g_params, g_moments = adam_update(state.g_params, g_grads, state.g_moments, t)
-    d_params, d_moments = adam_update(state.d_params, d_grads, state.d_moments, t)
-    ema = jax.tree.map(lambda average, param: EMA_DECAY * average + (1 - EMA_DECAY) * param, state.ema, g_params)
+    grads = {"g": g_grads, "d": d_grads}
+    first = jax.tree.map(lambda m, grad: BETA1 * m + (1 - BETA1) * grad, state.first_moments, grads)
+    second = jax.tree.map(lambda v, grad: BETA2 * v + (1 - BETA2) * grad * grad, state.second_moments, grads)
+    params = jax.tree.map(partial(adam_update, t=t), state.params, first, second)
+    ema = jax.tree.map(lambda average, param: EMA_DECAY * average + (1 - EMA_DECAY) * param, state.ema, params["g"])
     metrics = jnp.stack([g_loss, d_loss, *(jax.nn.sigmoid(x).mean() for x in logits)])
-    return TrainState(g_params, d_params, g_moments, d_moments, bn_stats, ema, key, t), metrics
+    return TrainState(params, first, second, bn_stats, ema, key, t), metrics
 
 
 def initial_state(generator: nn.Module, discriminator: nn.Module) -> TrainState:
     """The state before the first step, with the weights of PyTorch's networks."""
     g_params = {"linear": layer_params(generator, nn.Linear), "norm": layer_params(generator, nn.BatchNorm1d)}
-    d_params = layer_params(discriminator, nn.Linear)
-    # Separate arrays: the step reuses the memory of its arguments, so none may occur twice.
-    zeros = [jax.tree.map(jnp.zeros_like, params) for params in (g_params, g_params, d_params, d_params)]
+    params = {"g": g_params, "d": layer_params(discriminator, nn.Linear)}
+    # The step reuses the memory of its arguments, so no array may occur twice.
+    first_moments = jax.tree.map(jnp.zeros_like, params)
+    second_moments = jax.tree.map(jnp.zeros_like, params)
     bn_stats = [{"mean": jnp.zeros_like(p["bias"]), "var": jnp.ones_like(p["bias"])} for p in g_params["norm"]]
     ema = jax.tree.map(jnp.copy, g_params)
     num_steps = jnp.zeros((), jnp.float32)
-    g_moments, d_moments = (zeros[0], zeros[1]), (zeros[2], zeros[3])
-    return TrainState(g_params, d_params, g_moments, d_moments, bn_stats, ema, jax.random.key(0), num_steps)
+    return TrainState(params, first_moments, second_moments, bn_stats, ema, jax.random.key(0), num_steps)
 
 
 def layer_params(network: nn.Module, layer_type: type[nn.Module]) -> list[dict[str, Array]]:

@@ -58,7 +58,6 @@ from tools.presets import PRESETS
 LATENT_DIM = ModelConfig().latent_dim
 LR = 2e-4
 BETAS = (0.5, 0.999)
-FRAME_INTERVAL = TrainConfig().frame_every
 WARMUP = 100  # iterations before anything is measured
 STEPS_PER_CHECK = 5  # iterations between two readings of the clock
 GROWTH_SECONDS = 6.0  # per row
@@ -107,38 +106,29 @@ def use_plain_linear(network: nn.Module) -> nn.Module:
 
 def tutorial_loop(images: Tensor, batch_size: int, device: torch.device) -> Iterator[None]:
     """Run the tutorial's loop as it is written, one iteration per `next`."""
-    from torchvision.utils import save_image
-
     generator, discriminator = make_networks(images, device)
     g_optimizer = torch.optim.Adam(generator.parameters(), lr=LR, betas=BETAS)
     d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=LR, betas=BETAS)
     bce = nn.BCEWithLogitsLoss()
     loader = DataLoader(PILImages(images), batch_size=batch_size, shuffle=True)
-    g_loss_sum = 0.0
-    d_loss_sum = 0.0
-    step = 0
-    with tempfile.TemporaryDirectory() as folder:
-        while True:
-            for batch in loader:
-                real = batch.to(device)
-                z = torch.randn(len(real), LATENT_DIM, device=device)
-                g_optimizer.zero_grad()
-                fake = generator(z)
-                g_loss = bce(discriminator(fake), torch.ones_like(discriminator(fake)))
-                g_loss.backward()
-                g_optimizer.step()
-                d_optimizer.zero_grad()
-                real_loss = bce(discriminator(real), torch.ones_like(discriminator(real)))
-                fake_loss = bce(discriminator(fake.detach()), torch.zeros_like(discriminator(fake.detach())))
-                d_loss = (real_loss + fake_loss) / 2
-                d_loss.backward()
-                d_optimizer.step()
-                g_loss_sum += g_loss.item()  # for its progress bar
-                d_loss_sum += d_loss.item()
-                if step % FRAME_INTERVAL == 0:
-                    save_image(fake.detach()[:25], Path(folder) / f"{step}.png", nrow=5, normalize=True)
-                step += 1
-                yield
+    loss_sum = 0.0
+    while True:
+        for batch in loader:
+            real = batch.to(device)
+            z = torch.randn(len(real), LATENT_DIM, device=device)
+            g_optimizer.zero_grad()
+            fake = generator(z)
+            g_loss = bce(discriminator(fake), torch.ones_like(discriminator(fake)))
+            g_loss.backward()
+            g_optimizer.step()
+            d_optimizer.zero_grad()
+            real_loss = bce(discriminator(real), torch.ones_like(discriminator(real)))
+            fake_loss = bce(discriminator(fake.detach()), torch.zeros_like(discriminator(fake.detach())))
+            d_loss = (real_loss + fake_loss) / 2
+            d_loss.backward()
+            d_optimizer.step()
+            loss_sum += g_loss.item() + d_loss.item()  # for its progress bar
+            yield
 
 
 def plain_loop(images: Tensor, batch_size: int, device: torch.device) -> Iterator[None]:
@@ -179,13 +169,11 @@ def project_loop(images: Tensor, batch_size: int, device: torch.device, *, onedn
 
 
 def training_loop(trainer: BaseTrainer, loader: BatchLoader) -> Iterator[None]:
-    """Run a trainer as gan.training.loop does, without its files."""
+    """Run a trainer as gan.training.loop does, without frames and checkpoints."""
     log = MetricsLog(trainer.metric_names, TrainConfig().log_every, len(loader))
     for epoch in count():
         for batch in loader.epoch(epoch):
             log.update(trainer.step(batch))
-            if log.step % FRAME_INTERVAL == 0:
-                trainer.preview_images()
             yield
 
 

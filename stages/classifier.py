@@ -5,13 +5,7 @@ from pathlib import Path
 import torch
 
 from gan.data.dataset import ImageDataset
-from gan.evaluation.classifier import (
-    classification_task,
-    num_epochs,
-    predict,
-    save_classifier,
-    train_classifier,
-)
+from gan.evaluation.classifier import classification_task, num_epochs, predict, save_classifier, train_classifier
 from gan.evaluation.config import ClassifierConfig
 from gan.io import recreate_dir, write_json, write_text
 from gan.runtime import RuntimeConfig, select_device, set_num_threads

@@ -152,6 +152,8 @@ def test_modules_and_their_options_exist(name: str) -> None:
         sources = "".join(path.read_text(encoding="utf-8") for path in {file, *file.parent.glob("*.py")})
         for option in re.findall(r"(?<=\s)(--[a-z-]+|-S)\b", arguments):
             assert f'"{option}"' in sources, f"{module} {option}"
+        if module == "benchmarks.quality":
+            assert f'"{arguments.split()[0]}"' in sources, f"{module} {arguments}"
 
 
 @every_document

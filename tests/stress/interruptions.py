@@ -212,7 +212,11 @@ def measure_checkpoint_cost() -> None:
         checkpoints = CheckpointManager(Path(folder))
         for step in range(1, NUM_SAVES + 1):
             start = time.perf_counter()
-            state = {"trainer": trainer.state_dict(), "log": log.state_dict(), "threads": torch.get_num_threads()}
+            state = {
+                "trainer": trainer.state_dict(),
+                "metrics_log": log.state_dict(),
+                "threads": torch.get_num_threads(),
+            }
             checkpoints.save(step, state)
             seconds.append(time.perf_counter() - start)
         megabytes = max(path.stat().st_size for path in Path(folder).iterdir()) / 1e6

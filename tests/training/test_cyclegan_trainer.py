@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan.data.dataset import Batch, BatchLoader
+from gan.data.dataset import Batch
 from gan.networks.config import ModelConfig
 from gan.training.config import TrainConfig
 from gan.training.cyclegan_trainer import POOL_SIZE, CycleGANTrainer, ImagePool
@@ -102,20 +102,3 @@ def test_a_state_resumes_to_the_bit_with_full_pools() -> None:
         other = resumed.networks()[name].state_dict()
         assert all(value.equal(other[key]) for key, value in network.state_dict().items())
     assert whole.preview_images().shape == (2, *SHAPE)
-
-
-def test_targets_have_an_order_of_their_own_and_come_again() -> None:
-    images = torch.arange(20, dtype=torch.uint8).view(20, 1, 1, 1)
-    target = torch.arange(100, 107, dtype=torch.uint8).view(7, 1, 1, 1)
-    loader = BatchLoader(images, 8, 0, target=target)
-    first, second = ([batch.target_images for batch in loader.epoch(epoch)] for epoch in (0, 1))
-    assert [len(some) for some in first if some is not None] == [8, 8, 4]
-    shown = torch.cat([some for some in first if some is not None]).flatten()
-    assert sorted(shown.unique(return_counts=True)[1].tolist()) == [2] + [3] * 6
-    assert not all(a.equal(b) for a, b in zip(first, second, strict=True) if a is not None and b is not None)
-    parts = [list(BatchLoader(images, 8, 0, part, 2, target=target).epoch(0)) for part in (0, 1)]
-    for one, other, some in zip(*parts, first, strict=True):
-        assert one.target_images is not None and other.target_images is not None and some is not None
-        assert torch.cat([one.target_images, other.target_images]).equal(some)
-    resumed = next(loader.epoch(0, 1)).target_images
-    assert resumed is not None and first[1] is not None and resumed.equal(first[1])
