@@ -18,8 +18,8 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training and self.weight.numel() >= MIN_WEIGHTS and onednn_is_faster(x):
-            product: Tensor = Product.apply(x, self.weight)
-            return product + self.bias
+            output: Tensor = Product.apply(x, self.weight, self.bias)
+            return output
         return linear(x, self.weight, self.bias)
 
 
@@ -35,20 +35,21 @@ def onednn_is_faster(x: Tensor) -> bool:
 
 
 class Product(torch.autograd.Function):
-    """a bᵀ for a [M, K] and b [N, K], by oneDNN: [M, N]. Can be differentiated any number of times."""
+    """a bᵀ + bias for a [M, K], b [N, K] and bias [N] or None, by oneDNN: [M, N]. Differentiable any number of times."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, a: Tensor, b: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(a, b)
-        product: Tensor = torch.ops.mkldnn._linear_pointwise.default(a, b, None, "none", [], "")
+        product: Tensor = torch.ops.mkldnn._linear_pointwise.default(a, b, bias, "none", [], "")
         return product
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:  # type: ignore[no-untyped-def]
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[no-untyped-def]
         a, b = ctx.saved_tensors
-        a_grad = Product.apply(grad, b.t()) if _is_needed(ctx, 0) else None
-        b_grad = Product.apply(grad.t(), a.t()) if _is_needed(ctx, 1) else None
-        return a_grad, b_grad
+        a_grad = Product.apply(grad, b.t(), None) if _is_needed(ctx, 0) else None
+        b_grad = Product.apply(grad.t(), a.t(), None) if _is_needed(ctx, 1) else None
+        bias_grad = grad.sum(0) if _is_needed(ctx, 2) else None
+        return a_grad, b_grad, bias_grad
 
 
 def _is_needed(ctx, index: int) -> bool:  # type: ignore[no-untyped-def]

@@ -20,14 +20,15 @@ def test_the_product_and_its_derivatives_are_torchs(m: int, n: int, k: int) -> N
     torch.manual_seed(0)
     a = torch.randn(m, k, requires_grad=True)
     b = torch.randn(n, k, requires_grad=True)
+    bias = torch.randn(n, requires_grad=True)
 
     def derivatives(product: Tensor) -> list[Tensor]:
         """Value, first derivatives, and derivatives of their squared norm."""
-        first = torch.autograd.grad(product.square().sum(), (a, b), create_graph=True)
-        second = torch.autograd.grad(first[0].square().mean() + first[1].square().mean(), (a, b))
+        first = torch.autograd.grad(product.square().sum(), (a, b, bias), create_graph=True)
+        second = torch.autograd.grad(torch.stack([x.square().mean() for x in first]).sum(), (a, b, bias))
         return [product, *first, *second]
 
-    for ours, torchs in zip(derivatives(Product.apply(a, b)), derivatives(a @ b.t()), strict=True):
+    for ours, torchs in zip(derivatives(Product.apply(a, b, bias)), derivatives(a @ b.t() + bias), strict=True):
         torch.testing.assert_close(ours, torchs, rtol=1e-4, atol=1e-4 * torchs.detach().abs().max().item())
 
 
@@ -63,12 +64,12 @@ def test_only_the_wanted_gradients_are_computed(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(gan.networks.linear, "_is_needed", spy)
     x = torch.randn(8, 16, requires_grad=True)
     weight = nn.Parameter(torch.randn(4, 16))
-    output = Product.apply(x, weight).sum()
+    output = Product.apply(x, weight, None).sum()
     torch.autograd.grad(output, x, retain_graph=True)
-    assert computed == [(0, True), (1, False)]
+    assert computed == [(0, True), (1, False), (2, False)]
     computed.clear()
     output.backward(inputs=[weight])
-    assert computed == [(0, False), (1, True)]
+    assert computed == [(0, False), (1, True), (2, False)]
 
 
 def test_which_inputs_take_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
