@@ -1,4 +1,4 @@
-"""Full MNIST and feature extractors for it. Each is made once and kept in .cache/benchmarks/."""
+"""Full MNIST and feature extractors for it. Each is created once and cached in .cache/benchmarks/."""
 
 import tempfile
 from argparse import ArgumentParser
@@ -34,7 +34,7 @@ def add_mnist_option(parser: ArgumentParser) -> None:
 
 
 def full_mnist(source: str | None, *, stacked: bool = False) -> ImageDataset:
-    """MNIST's 60,000 training and 10,000 test digits, or as many stacks of three digits."""
+    """MNIST's 60,000 training and 10,000 test digits, or the same numbers of stacks of three digits."""
     config = DataConfig(dataset="stacked-mnist" if stacked else "mnist", source=source)
     path = CACHE / f"{config.dataset}.safetensors"
     if not path.exists():

@@ -1,4 +1,4 @@
-"""Training runs of presets for the quality benchmarks, kept in .cache/benchmarks/ and resumed from there."""
+"""Training runs of presets for the quality benchmarks, cached in .cache/benchmarks/ and resumed from it."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterable

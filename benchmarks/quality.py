@@ -9,7 +9,7 @@ systems: presets on full MNIST or, with --stacked, on stacks of three digits, ev
 weights: raw weights and their average, with running and with recomputed BatchNorm statistics; by default after training
 the tutorial's networks in three ways. time: seconds of training until the average is as good as the tutorial's loop is
 after 200 epochs (benchmarks/tutorial_200_epochs.json, which --new-target measures again in a quarter of an hour).
-models: as weights, for the models and the dataset that `dvc repro` made.
+models: as weights, for the models and the dataset that `dvc repro` wrote.
 
 Metrics compare samples with the test split: means and standard deviations over sets of samples. --mnist FOLDER names
 MNIST's own files, -S changes a parameter in all presets, --training-seeds repeats each training with other seeds.
@@ -97,7 +97,7 @@ def format_metrics(metrics_per_set: Sequence[Metrics], evaluator: Evaluator) -> 
 
 
 def systems_table(configs: Configs, dataset: ImageDataset, evaluator: Evaluator, num_sets: int) -> None:
-    """Print how well each preset does, and its seconds of training."""
+    """Print the metrics and the training seconds of each preset."""
     print_header("preset", *METRIC_TITLES, "GAN-test", "GAN-train", "seconds")
     print_row("real training images", *format_real(evaluator), "", "", "")
     for name, (model, config) in configs.items():
@@ -217,7 +217,7 @@ def select_configs(args: argparse.Namespace) -> Configs:
 
 
 def print_models_table(num_sets: int) -> None:
-    """Print the weights table of the models that `dvc repro` made."""
+    """Print the weights table of the models that `dvc repro` wrote."""
     models = Path("models")
     dataset = ImageDataset.load(Path("data/prepared.safetensors"))
     extractor = make_feature_extractor(models / "classifier.safetensors", "auto", torch.device("cpu"))

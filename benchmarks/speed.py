@@ -178,7 +178,7 @@ def training_loop(trainer: BaseTrainer, loader: BatchLoader) -> Iterator[None]:
 
 
 def matmul_adam_baseline(images: Tensor, batch_size: int, device: torch.device) -> Iterator[None]:
-    """Run the matrix products of one step and one Adam update, without everything else."""
+    """Run the matrix products of one step and one Adam update, and nothing else."""
     networks = make_networks(images, device)
     products: list[tuple[Tensor, Tensor, Tensor]] = []
 
@@ -318,7 +318,7 @@ def measure_growth_case(
         next(loop)
     speed = throughput(loop, GROWTH_SECONDS, device)
     memory = psutil.Process().memory_info()
-    return speed, (memory.rss - getattr(memory, "shared", 0)) >> 20  # only Linux tells the size of mapped files
+    return speed, (memory.rss - getattr(memory, "shared", 0)) >> 20  # only Linux reports the size of mapped files
 
 
 def main() -> None:

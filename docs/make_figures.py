@@ -3,9 +3,9 @@
     python -m docs.make_figures [--figures losses quality modes] [--mnist FOLDER]
 
 losses: for each loss, the generator's gradient with respect to a fake image's logit, against the logit. quality: losses
-of the training that `dvc repro` made, beside the distance of its samples from real images. modes: samples after two
-epochs of stacked MNIST, of the tutorial's networks alone and with remedies (trains them). Each is saved as
-docs/NAME.png.
+of the last `dvc repro`, next to the distance of its samples from real images. modes: samples of the tutorial's networks
+after two epochs of stacked MNIST, without and with methods against mode collapse (trains the networks). Each is saved
+as docs/NAME.png.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def losses_figure(_mnist: str | None) -> Figure:
 
 
 def quality_figure(_mnist: str | None) -> Figure:
-    """Losses, which hardly change, beside the distance of the samples, which falls."""
+    """Losses, which hardly change, next to the distance of the samples, which falls."""
     history = read_table(REPORTS / "history.tsv")
     track = read_table(REPORTS / "quality.tsv")
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", sharex=True)
@@ -64,7 +64,7 @@ def quality_figure(_mnist: str | None) -> Figure:
 
 
 def modes_figure(mnist: str | None) -> Figure:
-    """Stacks of three digits, generated without and with remedies against mode collapse."""
+    """Stacks of three digits, generated without and with methods against mode collapse."""
     full_mnist(mnist)  # the extractor is trained on it
     dataset = full_mnist(mnist, stacked=True)
     extractor = mnist_extractor(dataset.metadata["stacked"])

@@ -1,1 +1,1 @@
-"""Generative adversarial networks: data, networks, training and figures. Knows nothing of DVC or params.yaml."""
+"""Generative adversarial networks: data, networks, training, evaluation, plots. Independent of DVC and params.yaml."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 
 class UserError(Exception):
-    """An error that the user can fix. Its text is the one line that is printed."""
+    """An error that the user can fix. Its message is printed as one line."""
 
 
 def _parse_float(value: Any) -> Any:

@@ -60,7 +60,7 @@ def load_generator(model: Path, truncation: float) -> tuple[nn.Module, dict[str,
     if truncation == 1:
         return network, metadata
     if not isinstance(network, stylegan.Generator):
-        raise UserError(f"truncation {truncation}: {model} is not a StyleGAN and has no styles to truncate; leave it 1")
+        raise UserError(f"truncation {truncation}: {model} is not a StyleGAN and has no styles to truncate; use 1")
     return stylegan.TruncatedGenerator(network, truncation), metadata
 
 

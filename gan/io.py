@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # All metadata is one JSON string under one key: safetensors stores its metadata in an unordered map, so several keys
-# would be written in a different order, hence as different bytes, every time.
+# would be written in a different order every time, and the bytes would differ.
 METADATA_KEY = "metadata"
 _OLD_METADATA_KEY = "about"  # in files of earlier versions
 TEMP_FILE_RE = re.compile(r"\..+\.(\d+)\.partial[^/]*")  # the names that atomic_write gives; group 1: process ID
@@ -51,7 +51,7 @@ def remove_stale_temp_files(directory: Path) -> None:
 
 
 def pid_exists(pid: int) -> bool:
-    """Whether a process has this ID; True if it cannot be told."""
+    """Whether a process has this ID; True if that is unknown."""
     try:
         os.kill(pid, 0)  # signal 0 only checks for the process
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""What all stages share: parameters from params.yaml, error handling, timing and the number of concurrent jobs."""
+"""Code common to all stages: parameters from params.yaml, error handling, timing and the number of concurrent jobs."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
     """Run a stage as a process and write its duration to reports/timings/.
 
     A UserError or OSError is printed as one line, with exit status 1. Ctrl-C exits with status 130, so that DVC does
-    not record the stage as complete. Of several processes, only the one of rank 0 prints.
+    not record the stage as complete. Of several processes, only the one of rank 0 prints its duration.
     """
     name = Path(sys.argv[0]).stem
     is_main_process = os.environ.get("RANK", "0") == "0"
@@ -75,7 +75,7 @@ def load_section(name: str, config: type[ConfigT]) -> ConfigT:
 
 
 def num_concurrent_jobs() -> int:
-    """Number of trainings on this machine that share its cores.
+    """Number of trainings that use the cores of this machine at the same time.
 
     They are the local processes of this training, or else the jobs that `dvc queue start --jobs N` runs side by side.
     """
@@ -91,5 +91,5 @@ def num_concurrent_jobs() -> int:
     workers = [info for info in processes if "queue-worker" in (info["cmdline"] or []) and info["cwd"] == root]
     num_workers = len(workers)
     if num_workers > 1:
-        print(f"train: shares the CPU cores with {num_workers - 1} other jobs of the queue", flush=True)
+        print(f"train: the CPU cores are divided among {num_workers} jobs of the queue", flush=True)
     return max(1, num_workers)

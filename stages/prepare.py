@@ -1,4 +1,4 @@
-"""Decode, resize and split the images into data/prepared.safetensors, and save a grid of some of them."""
+"""Decode, resize and split the images into data/prepared.safetensors, and save a grid of training images."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Train the networks on data/prepared.safetensors, resuming an interrupted run of the same settings."""
+"""Train the networks on data/prepared.safetensors, resuming an interrupted run of the same configuration."""
 
 import os
 from contextlib import nullcontext
@@ -32,7 +32,7 @@ def main() -> None:
         launch("stages.train", runtime.processes)
     context = DistributedContext.init(select_device(runtime.device))
     # Two trainings in one folder would mix their files.
-    folder_lock = exclusive_lock(Path(".checkpoints/here"), "training in this folder")
+    folder_lock = exclusive_lock(Path(".checkpoints/workspace"), "training in this folder")
     with folder_lock if context.is_main_process else nullcontext():
         train_and_save(model, config, runtime, context)
     context.shutdown()
@@ -65,7 +65,7 @@ def train_and_save(
     run_dir = PROJECT_ROOT / ".checkpoints" / run_id
     metadata["hparams"] = trainer.hparams._asdict()
 
-    # Jobs of a queue may share a run, such as one with fewer epochs: they take turns.
+    # Two jobs of a queue may belong to one run, for example with different epochs: the second waits for the first.
     is_queued = "DVC_EXP_NAME" in os.environ
     run_lock = exclusive_lock(run_dir, "training this very run", wait=is_queued)
     with run_lock if context.is_main_process else nullcontext():
@@ -77,7 +77,7 @@ def train_and_save(
         write_text(REPORTS / "networks.txt", trainer.summary())
         result.log.save(REPORTS / "history.tsv", REPORTS / "metrics.json", config.epochs)
         save_networks(MODELS, trainer.networks(), trainer.model_config, {**metadata, "train": config.to_metadata()})
-        result.write_speed(REPORTS / "timings/rate.json")
+        result.write_speed(REPORTS / "timings/speed.json")
 
 
 if __name__ == "__main__":

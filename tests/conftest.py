@@ -184,7 +184,9 @@ def prepared_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from gan.data.raw_dataset import decode
 
     folder = tmp_path_factory.mktemp("digits")
-    raw, images, out = folder / "raw", folder / "images", folder / "prepared.safetensors"
+    raw = folder / "raw"
+    images = folder / "images"
+    out = folder / "prepared.safetensors"
     download(DataConfig(dataset="digits"), raw, images=images, project_root=folder, cache=folder / "cache")
     assert prepare(decode(raw, images), PrepareConfig(image_size=8), out) == []
     return out
@@ -237,9 +239,9 @@ def float64_default() -> Iterator[None]:
     """Make float64 the default dtype of PyTorch inside the block."""
     import torch
 
-    before = torch.get_default_dtype()
+    previous_dtype = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
         yield
     finally:
-        torch.set_default_dtype(before)
+        torch.set_default_dtype(previous_dtype)

@@ -73,7 +73,7 @@ def test_floats_are_read_in_all_notations_of_yaml(lr: float) -> None:
 
 
 @pytest.mark.parametrize("value", [True, "many", None, [1], 1.5])
-def test_an_integer_has_to_be_an_integer(value: Any) -> None:
+def test_values_that_are_not_integers_are_refused(value: Any) -> None:
     with pytest.raises(UserError, match=r"train\.epochs"):
         TrainConfig.parse("train", {"epochs": value})
 

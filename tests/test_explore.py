@@ -87,9 +87,9 @@ def test_a_cyclegan_is_refused(tmp_path: Path) -> None:
 def page(model: Path) -> Iterator[Page]:
     if CHROMIUM is None or importlib.util.find_spec("nicegui") is None:
         pytest.skip("no Chromium or no NiceGUI (`make setup-explore`) is installed: the page is not tested")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with socket.socket() as free_socket:
+        free_socket.bind(("127.0.0.1", 0))
+        port = free_socket.getsockname()[1]
     # NiceGUI behaves differently if it finds a variable of pytest.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     server = subprocess.Popen(
@@ -117,10 +117,10 @@ def test_the_page_in_a_browser(page: Page, model: Path, tmp_path: Path) -> None:
     def source(test_id: str) -> str:
         return page.locator(f"[data-testid={test_id}] img").last.get_attribute("src") or ""
 
-    def after_change(test_id: str, before: str) -> str:
+    def after_change(test_id: str, previous_source: str) -> str:
         page.wait_for_function(
             "([id, old]) => [...document.querySelectorAll(`[data-testid=${id}] img`)].at(-1).src !== old",
-            arg=[test_id, before],
+            arg=[test_id, previous_source],
         )
         return source(test_id)
 

@@ -100,7 +100,7 @@ def test_the_command_writes_png_npz_and_gif(model: Path, tmp_path: Path) -> None
         (["{model}", "--seed", "-1"], "--seed -1"),
     ],
 )
-def test_a_wrong_argument_is_one_line(
+def test_a_wrong_argument_gives_one_line(
     arguments: list[str], message: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -116,8 +116,8 @@ def test_the_command_needs_neither_dvc_nor_params_nor_torchvision(model: Path, t
         f"main([{str(model)!r}, '--out', {str(tmp_path / 'a.png')!r}]); "
         "print(*{'dvc', 'torchvision', 'stages', 'sklearn', 'matplotlib', 'pandas'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == ""
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == ""
     assert (tmp_path / "a.png").exists()
 
 
@@ -147,7 +147,7 @@ def test_a_label_is_the_name_or_the_number_of_a_class(conditional: Path) -> None
         (["--truncation", "1.5"], "--truncation 1.5: should be from 0 to 1"),
     ],
 )
-def test_an_unsupported_option_is_one_line(
+def test_an_unsupported_option_gives_one_line(
     conditional: Path, arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:

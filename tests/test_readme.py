@@ -34,7 +34,7 @@ def without_comments(blocks: list[str]) -> list[str]:
 
 
 def commands(text: str) -> list[str]:
-    """Shell lines, and what stands in backticks in a line of text."""
+    """Shell lines, and text in backticks outside code blocks."""
     return without_comments(code_blocks(text, "sh")) + re.findall(r"`([^`\n]+)`", re.sub(r"(?s)```.*?```", "", text))
 
 
@@ -50,7 +50,7 @@ def first_column(text: str, header: str) -> list[str]:
     return [name for row in table.splitlines() for name in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
 
 
-def test_readme_is_read_in_five_minutes() -> None:
+def test_readme_has_at_most_220_lines() -> None:
     assert len(README.splitlines()) <= 220
 
 
@@ -83,7 +83,7 @@ def test_preset_rows_name_parameters_of_the_preset() -> None:
             assert parameters[section][key] == yaml.safe_load(value), (preset, section, key)
 
 
-def test_the_findings_shown_are_those_that_a_run_prints() -> None:
+def test_readmes_show_the_findings_as_a_run_prints_them() -> None:
     summary = Summary({"classes_covered": 10, "coverage": 0.97}, {}, {"coverage": 1})
     memorization = Memorization(0.85, 0.8, 0.01, 0, 0, [])
     snapshots = [{"epoch": 192, "frechet_ratio": 8.6}, {"epoch": 200, "frechet_ratio": 8.6}]
@@ -148,7 +148,7 @@ def test_modules_and_their_options_exist(name: str) -> None:
     for module, arguments in re.findall(r"python -m ([a-z_.]+)([^`\n#]*)", TEXTS[name]):
         file = ROOT / (module.removesuffix(".").replace(".", "/") + ".py")
         assert file.is_file(), module
-        # An option may be added by a helper beside the module.
+        # An option may be added by another module of the folder.
         sources = "".join(path.read_text(encoding="utf-8") for path in {file, *file.parent.glob("*.py")})
         for option in re.findall(r"(?<=\s)(--[a-z-]+|-S)\b", arguments):
             assert f'"{option}"' in sources, f"{module} {option}"

@@ -51,7 +51,7 @@ def test_all_images_of_a_directory_are_translated(model: Path, images: Path, tmp
     assert np.array_equal(iio.imread(out / "b.png"), expected[0, 0])
 
 
-def test_a_wrong_input_is_one_line(model: Path, images: Path, tmp_path: Path) -> None:
+def test_a_wrong_input_gives_one_line(model: Path, images: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"notes\.txt: no images found; give an image or a directory of images"):
         translate(model, images / "notes.txt", tmp_path / "out")
     (images / "c.png").write_bytes(b"damaged")

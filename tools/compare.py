@@ -19,6 +19,7 @@ from pathlib import Path
 import yaml
 from PIL import Image
 
+from gan.config import UserError
 from gan.images import save_png
 from gan.io import write_text
 from gan.plots.comparison import COLUMNS, ExperimentResult, comparison_figure, write_comparison
@@ -27,6 +28,7 @@ from tools.presets import ORDER, PRESETS, dvc_set_args, flatten, load_preset
 
 OUT = Path("reports/comparison.md")
 DEFAULT_PRESETS = [name for name in ORDER if name not in ("better", "cyclegan-digits")]  # these need other datasets
+DEFAULT_EPOCHS = 20
 POLL_SECONDS = 5.0
 MAX_IDLE_POLLS = 4  # polls without a worker before workers are started again
 MAX_RESTARTS = 3  # without an experiment that ends in between
@@ -56,14 +58,19 @@ def is_current_commit(ref: str) -> bool:
 def enqueue(presets: list[str], common: list[str]) -> None:
     """Add one experiment per preset to DVC's queue; it replaces an earlier one of its name at the current commit.
 
-    common: parameters of all experiments, as NAME=VALUE. They override those of a preset.
+    common: parameters of all experiments, as NAME=VALUE. They override those of a preset. Without any, presets that do
+    not set train.epochs get DEFAULT_EPOCHS.
     """
     for preset in presets:
         name = f"compare-{preset}"
+        parameters = load_preset(preset)
+        set_args = dvc_set_args(parameters)
+        if not common and "train.epochs" not in flatten(parameters):
+            set_args += ["-S", f"train.epochs={DEFAULT_EPOCHS}"]
+        set_args += [arg for parameter in common for arg in ("-S", parameter)]
         if is_current_commit(experiment_ref(name)):
             dvc("exp", "remove", name)
-        common_args = [arg for parameter in common for arg in ("-S", parameter)]
-        dvc("exp", "run", "--queue", "--name", name, *dvc_set_args(load_preset(preset)), *common_args)
+        dvc("exp", "run", "--queue", "--name", name, *set_args)
         print(f"compare: queued {name}", flush=True)
 
 
@@ -83,7 +90,7 @@ def wait_for_queue(presets: list[str], jobs: int) -> None:
                 restarts = 0
                 outcome = "done" if "Success" in line else f"failed, see `dvc queue logs {name}`"
                 print(f"compare: {name}: {outcome}", flush=True)
-        # DVC's worker dies when it reads a message of the queue that is only partly written.
+        # DVC's worker ends if it reads a message of the queue that is only partly written.
         idle_polls = idle_polls + 1 if "0 active, 0 idle" in status else 0
         if pending and idle_polls == MAX_IDLE_POLLS:
             if restarts == MAX_RESTARTS:
@@ -109,7 +116,7 @@ def load_experiment(name: str) -> ExperimentResult | None:
     config = flatten(yaml.safe_load(git_show(f"{ref}:params.yaml")))
     base_config = flatten(yaml.safe_load(git_show("HEAD:params.yaml")))
     metrics = yaml.safe_load(git_show(f"{ref}:reports/evaluation.json"))
-    # The log says nothing of seconds if DVC restored the training from its run-cache.
+    # The log has no duration if DVC restored the training from its run-cache.
     log_command = [sys.executable, "-m", "dvc", "queue", "logs", name]
     log = subprocess.run(log_command, capture_output=True, text=True, check=False).stdout
     if match := re.search(r"^train: ([\d.]+) s$", log, re.MULTILINE):
@@ -165,7 +172,10 @@ def main() -> None:
     args = parser.parse_args()
     names = args.experiments or [f"compare-{preset}" for preset in args.presets]
     if not args.experiments:
-        enqueue(args.presets, args.common or ["train.epochs=40"])
+        try:
+            enqueue(args.presets, args.common or [])
+        except UserError as error:
+            sys.exit(f"compare: {error}")
         wait_for_queue(args.presets, args.jobs)
     experiments = []
     for name in names:

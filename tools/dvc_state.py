@@ -59,7 +59,7 @@ def stale_lock_reason(path: Path) -> str | None:
 
 
 def previous_branch() -> str | None:
-    """The branch that dvc detached HEAD from. None if the user detached HEAD, or if it cannot be told."""
+    """The branch that dvc detached HEAD from. None if the user detached HEAD, or if that is unknown."""
     branches = git("for-each-ref", "--format=%(refname:short)", "refs/heads").split()
     for line in git("reflog", "--format=%gs").splitlines():
         by_dvc = re.fullmatch(r"checkout: moving from (\S+) to [0-9a-f]{40}|dvc: Restore HEAD to '(.+)'", line)

@@ -45,7 +45,7 @@ def apply_presets(names: list[str], reset: bool = False) -> list[str]:
     params = read_params()
     configs = {name: parse_section(params, name, config).model_dump() for name, config in CONFIG_SECTIONS.items()}
     changes = find_changes(configs, new_values)
-    write_text(PARAMS, edit_params(PARAMS.read_text(encoding="utf-8"), changes))
+    text = edit_params(PARAMS.read_text(encoding="utf-8"), changes)
 
     old_values = flatten(configs)
     messages = [f"{name}: {to_yaml(old_values[name])} → {to_yaml(value)}" for name, value in flatten(changes).items()]
@@ -53,6 +53,7 @@ def apply_presets(names: list[str], reset: bool = False) -> list[str]:
         messages.append(f"{PARAMS}: has these values already")
     if other_values := find_other_values(configs, new_values):
         messages.append(f"not changed: {other_values} (to set other parameters to their defaults: --reset)")
+    write_text(PARAMS, text)  # last, so that no error leaves the file changed
     return messages
 
 
@@ -115,7 +116,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.list:
         for name in PRESETS:
-            purpose, *results = describe_preset(name)
+            purpose, *results = describe_preset(name) or ["no description"]
             print(f"{name}: {purpose}", *results, sep="\n    ")
     elif not args.names and not args.reset:
         parser.error("name a preset; --list lists all")

@@ -38,13 +38,18 @@ Parameters = Mapping[str, Mapping[str, Any]]  # values by section and key
 def load_preset(name: str) -> dict[str, dict[str, Any]]:
     """Load the parameters of a preset, by section and key as in params.yaml.
 
-    Raises UserError if there is no preset of this name.
+    Raises UserError if there is no preset of this name, or if its file cannot be read.
     """
     if name not in PRESETS:
         similar = difflib.get_close_matches(name, PRESETS, n=3)
         hint = f"did you mean {' or '.join(similar)}?" if similar else f"the presets are {', '.join(PRESETS)}"
         raise UserError(f"{name}: no such preset; {hint}")
-    parameters: dict[str, dict[str, Any]] = yaml.safe_load(_read(name)) or {}
+    try:
+        parameters = yaml.safe_load(_read(name)) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(f"presets/{name}.yaml: cannot be read: {' '.join(str(error).split())}") from None
+    if not isinstance(parameters, dict) or not all(isinstance(values, dict) for values in parameters.values()):
+        raise UserError(f"presets/{name}.yaml: needs sections with keys, as in params.yaml")
     return parameters
 
 

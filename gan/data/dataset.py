@@ -81,7 +81,7 @@ class Batch(NamedTuple):
 
     @classmethod
     def single_process(cls, images: Tensor, labels: Tensor | None = None) -> "Batch":
-        """Make a batch that is not shared between processes."""
+        """Return a batch of a training in one process: images [B, C, H, W], labels [B]."""
         return cls(images, labels, len(images))
 
 
@@ -92,7 +92,7 @@ class BatchLoader:
     The order of an epoch depends on the seed and the epoch's index only, so training can resume at any batch.
     The last batch of an epoch may be smaller. It is dropped if a rank would get fewer than two images.
 
-    images: uint8 [N, C, H, W], on the device that the batches are made on.
+    images: uint8 [N, C, H, W], on the device that the batches should be on.
     batch_size: images per batch, over all ranks.
     labels: int64 [N], or None.
     group_size: the discriminator reads images in groups of this size, so each shard is a multiple of it.
@@ -174,7 +174,7 @@ class BatchLoader:
 
 
 def evenly_spaced(images: Tensor, num_images: int) -> Tensor:
-    """Select images at equal distances: some datasets are sorted by class."""
+    """Select evenly spaced images, [N, ...] → [num_images, ...]: some datasets are sorted by class."""
     return images[torch.linspace(0, len(images) - 1, num_images).long()]
 
 

@@ -74,7 +74,8 @@ def download(
     setting_name: the name of `config.source` in error messages.
     Raises UserError if a file is missing, damaged or cannot be downloaded.
     """
-    dataset, source = config.dataset, config.source
+    dataset = config.dataset
+    source = config.source
     name = DATASETS[dataset].stacked_from or dataset
     if source is not None and (name in _BUNDLED or name == "images"):
         origin = f"{images}/" if name == "images" else "an installed package"

@@ -20,8 +20,8 @@ NUM_FEATURES = 128
 BATCH_SIZE = 128
 MAX_FINAL_MAP = 8  # pixels per side; feature maps are halved until they are no larger
 MAX_LR = 3e-3
-AUTO_NUM_IMAGES = 80_000  # `epochs: auto` trains on so many images in total,
-AUTO_MIN_EPOCHS = 6  # but for at least so many epochs
+AUTO_NUM_IMAGES = 80_000  # `epochs: auto` trains on this many images in total,
+AUTO_MIN_EPOCHS = 6  # but for at least this many epochs
 ROTATIONS = ("rotated by 0°", "rotated by 90°", "rotated by 180°", "rotated by 270°")
 FLIPS = ("original", "flipped vertically", "flipped horizontally", "rotated by 180°")
 
@@ -42,8 +42,8 @@ class Augmentation(NamedTuple):
 
 
 MILD = Augmentation(rotate=0.175, scale=0.1, translate=0.14)
-# Trained on scikit-learn's digits, which stand upright, a classifier gets 87% of MNIST's right with STRONG, 72% with
-# MILD.
+# A classifier trained on scikit-learn's digits, which are upright, recognizes 87% of MNIST's digits with STRONG and 72%
+# with MILD.
 STRONG = Augmentation(rotate=0.3, scale=0.25, translate=0.2, shear=0.5, stretch=0.35)
 
 
@@ -85,6 +85,7 @@ class Classifier(nn.Module):
 
 
 def conv_bn_relu(in_channels: int, out_channels: int) -> tuple[nn.Module, ...]:
+    """3×3 convolution, BatchNorm and ReLU: [B, in_channels, H, W] → [B, out_channels, H, W]."""
     conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
     return conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)
 
@@ -173,7 +174,7 @@ def uniform(limits: list[float], images: Tensor, rng: torch.Generator) -> Tensor
 
 
 def channels_last(images: Tensor) -> Tensor:
-    """Convert to channels_last, the fastest memory format for convolutions on the CPU."""
+    """Convert [B, C, H, W] to channels_last, the fastest memory format for convolutions on the CPU."""
     return images.contiguous(memory_format=torch.channels_last)
 
 
@@ -197,10 +198,11 @@ def classification_task(dataset: ImageDataset) -> tuple[Split, Split, tuple[str,
 
 
 def rotation_task(images: Tensor) -> tuple[Split, tuple[str, ...]]:
-    """Make a classification task of unlabeled images: four rotations of each, or flips if they are not square.
+    """Make a classification task of unlabeled images [N, C, H, W]: four rotations, or flips if they are not square.
 
-    Returns the transformed images with the transformation as label, and the names of the labels (Gidaris et al. 2018,
-    https://arxiv.org/abs/1803.07728: to recognize the rotation, a network must recognize the objects).
+    Returns the transformed images [4 N, C, H, W] with the transformation as label, and the names of the labels.
+    Gidaris et al. 2018 (https://arxiv.org/abs/1803.07728): to recognize the rotation, a network must recognize the
+    objects.
     """
     if images.shape[-1] == images.shape[-2]:
         names = ROTATIONS

@@ -97,7 +97,7 @@ def describe(metrics: Metrics) -> list[str]:
         )
     if "cycle_error" in metrics:
         lines.append(
-            f"Cycle consistency: from A to B and back pixels change by {metrics['cycle_error']:.1%} on average."
+            f"Cycle consistency: pixels change by {metrics['cycle_error']:.1%} on average from A to B and back to A."
         )
     return lines
 
@@ -116,5 +116,5 @@ def accuracy(extractor: FeatureExtractor, samples: Split) -> float | None:
 
 
 def mean_abs_diff(images_a: Tensor, images_b: Tensor) -> float:
-    """Mean absolute difference of uint8 images, as a fraction of the range of a pixel."""
+    """Mean absolute difference of images, both uint8 [N, C, H, W], as a fraction of the range of a pixel."""
     return (images_a.float() - images_b.float()).abs().mean().item() / 255

@@ -1,4 +1,4 @@
-"""Evaluate sample sets against the test split, beside real training images."""
+"""Evaluate sample sets against the test split, with real training images as a baseline."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class Evaluator:
     """Computes metrics of images against the test split, and those of real training images as a baseline.
 
     dataset: its test split is the reference.
-    real_baseline: metrics of random training images, as many as there are samples, or as the training split has.
-    num_real: number of these images. Distances and the Parzen window use as many of the samples.
+    real_baseline: metrics of `num_samples` random training images, or of fewer if the training split is smaller.
+    num_real: number of these images. Distances and the Parzen window use the same number of samples.
     num_neighbors: k of precision, recall, density and coverage.
     class_frequencies: those of the training split, [K]; None if the extractor has no classes.
     Raises UserError if a split has fewer than two images.
@@ -98,7 +98,7 @@ class Evaluator:
         return metrics
 
     def quick_metrics(self, images: Tensor) -> Metrics:
-        """Compute the metrics that are tracked during training: frechet_ratio, coverage and classes_covered."""
+        """Compute metrics of a snapshot's images, uint8 [N, C, H, W]: frechet_ratio, coverage and classes_covered."""
         output = self.extractor.extract(images[: self.num_real])
         test_chunks = self._test_features.split(CHUNK_SIZE)
         nearest = torch.cat([torch.cdist(chunk, output.features).min(1).values for chunk in test_chunks])
@@ -116,7 +116,7 @@ class Evaluator:
         return frechet / max(self.real_baseline["frechet"], 1e-9)
 
     def memorization(self, images: Tensor) -> Memorization:
-        """Compare images with their nearest training and test images."""
+        """Compare images, uint8 [N, C, H, W], with their nearest training and test images."""
         samples = flatten_pixels(images[:MEMORIZATION_SAMPLES])
         train = flatten_pixels(self.dataset.train.images)
         test = flatten_pixels(self.dataset.test.images)

@@ -9,8 +9,8 @@ from gan.evaluation.summary import Metrics, Summary, best_snapshot
 # Largest frechet_ratio of each grade.
 QUALITY_GRADES = ((2.0, "almost like real images"), (10.0, "good"), (30.0, "fair"), (float("inf"), "poor"))
 COLLAPSE_COVERAGE = 0.3  # mode collapse: coverage is below this fraction of the coverage of real images
-MEMORIZING = 0.5  # memorization_score from which on the generator memorizes
-SLIGHTLY_MEMORIZING = 0.05  # the same for slight memorization; the score must also exceed three standard errors
+MEMORIZING = 0.5  # minimum memorization_score of strong memorization
+SLIGHTLY_MEMORIZING = 0.05  # of slight memorization; the score must also exceed three standard errors
 PLATEAU_TOLERANCE = 0.05  # relative difference of Fréchet distances that counts as no difference
 
 

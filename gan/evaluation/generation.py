@@ -15,8 +15,8 @@ def generate_samples(path: Path, dataset: ImageDataset, num_samples: int, seed: 
     """Return the epoch of a saved generator (0 if it is not a snapshot) and its samples for a seed.
 
     The labels are the requested ones: for a conditional generator, labels of random training images; for a translator,
-    those of its inputs; otherwise −1. A translator gets as many random test images (with replacement) as there are,
-    whatever `num_samples` is.
+    those of its inputs; otherwise −1. A translator translates random test images, drawn with replacement; their number
+    is that of the test split, and `num_samples` is ignored.
     """
     network, metadata = load_network(path, "generator")
     epoch = metadata.get("epoch", 0)

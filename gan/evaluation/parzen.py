@@ -21,8 +21,8 @@ def log_likelihoods(test: Tensor, samples: Tensor, sigmas: list[float], *, chunk
     num_dims = test.shape[1]
     sample_norms = samples.square().sum(1)
     chunks = []
-    for rows in test.split(chunk_size):
-        squared_distances = (rows.square().sum(1, keepdim=True) + sample_norms - 2 * rows @ samples.T).clamp_(min=0)
+    for chunk in test.split(chunk_size):
+        squared_distances = (chunk.square().sum(1, keepdim=True) + sample_norms - 2 * chunk @ samples.T).clamp_(min=0)
         chunks.append(torch.stack([torch.logsumexp(-squared_distances / (2 * sigma**2), 1) for sigma in sigmas]))
     log_normalizers = test.new_tensor([num_dims * math.log(sigma * math.sqrt(2 * math.pi)) for sigma in sigmas])
     return torch.cat(chunks, 1) - math.log(len(samples)) - log_normalizers[:, None]

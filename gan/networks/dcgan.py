@@ -18,7 +18,7 @@ from gan.networks.layers import (
 from gan.networks.mlp import ImageShape
 
 MIN_SIDE = 8  # pixels
-BASE_SIZE = 4  # feature maps are halved until a side has at most so many pixels
+BASE_SIZE = 4  # feature maps are halved until a side has at most this many pixels
 MAX_CHANNEL_MULTIPLIER = 8  # of base_channels
 
 Size = tuple[int, int]  # height, width
@@ -79,7 +79,7 @@ def discriminator(config: ModelConfig, shape: ImageShape, num_classes: int) -> n
 class Generator(nn.Module):
     """z [B, latent_dim], labels [B] if there are classes → images [B, C, H, W] in [-1, 1].
 
-    A Linear layer makes the smallest maps. Transposed convolutions double their size. BatchNorm and ReLU follow all
+    A Linear layer computes the smallest maps. Transposed convolutions double their size. BatchNorm and ReLU follow all
     layers but the last, which has tanh. With classes, BatchNorm is conditional.
     """
 
@@ -94,7 +94,8 @@ class Generator(nn.Module):
             for (in_channels, out_channels), size in zip(pairwise([*channels, shape[0]]), larger_sizes, strict=True)
         )
         self.norms = nn.ModuleList(
-            ConditionalBatchNorm2d(count, num_classes) if num_classes else nn.BatchNorm2d(count) for count in channels
+            ConditionalBatchNorm2d(num_channels, num_classes) if num_classes else nn.BatchNorm2d(num_channels)
+            for num_channels in channels
         )
         init_weights(self)
 

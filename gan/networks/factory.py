@@ -44,7 +44,7 @@ def build_generator(config: ModelConfig, shape: ImageShape, num_classes: int = 0
 
 
 def build_discriminator(config: ModelConfig, shape: ImageShape, num_classes: int = 0) -> nn.Module:
-    """Create a discriminator with random weights; as build_generator."""
+    """Create a discriminator with random weights; arguments and errors as for build_generator."""
     architecture = ARCHITECTURES[config.architecture]
     architecture.check_image_shape(shape)
     return architecture.discriminator(config, shape, num_classes if config.conditional else 0)
@@ -54,7 +54,7 @@ BUILDERS = {"generator": build_generator, "discriminator": build_discriminator}
 
 
 def save_network(path: Path, network: nn.Module, role: str, config: ModelConfig, metadata: Mapping[str, Any]) -> None:
-    """Write a network to a file that load_network needs nothing else to load.
+    """Write a network, its config and metadata to one file; load_network needs no other.
 
     role: generator or discriminator. metadata: anything that JSON can hold; must have `shape` (channels, height,
     width) and, if the network is conditional, `classes` (their names).

@@ -100,7 +100,7 @@ class ConditionalBatchNorm2d(nn.Module):
         self.shift = nn.Parameter(torch.zeros(num_classes, num_channels))
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        # The gradient of a product is summed in the same order every time. That of indexing is not on every device.
+        # The gradient of a matrix product is deterministic on every device. That of indexing is not.
         class_weights = one_hot(labels, len(self.scale)).to(x.dtype)
         normalized: Tensor = self.norm(x)
         scale = (class_weights @ self.scale)[:, :, None, None]

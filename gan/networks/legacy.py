@@ -1,4 +1,4 @@
-"""Models saved by earlier versions: their metadata and state dicts under today's names."""
+"""Models saved by earlier versions: conversion of their metadata and state dicts to the current names."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -50,4 +50,4 @@ def upgrade_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
 def upgrade_state_dict(state_dict: Mapping[str, Tensor], architecture: str) -> dict[str, Tensor]:
     """Rename the keys of a legacy file's state dict."""
     renamed = RENAMED[architecture]
-    return {".".join(renamed.get(part, part) for part in key.split(".")): value for key, value in state_dict.items()}
+    return {".".join(renamed.get(name, name) for name in key.split(".")): value for key, value in state_dict.items()}

@@ -1,4 +1,4 @@
-"""A Linear layer that trains faster on CPUs with AVX-512, beside the plain one that it equals."""
+"""A Linear layer that equals nn.Linear up to rounding and trains faster on CPUs with AVX-512."""
 
 import torch
 from torch import Tensor, nn
@@ -10,21 +10,22 @@ MIN_WEIGHTS = 4096
 
 
 class Linear(nn.Linear):
-    """nn.Linear whose matrix products are oneDNN's while it is trained where they are faster: [B, I] → [B, O].
+    """nn.Linear that computes its matrix products with oneDNN in training, where that is faster: [B, I] → [B, O].
 
-    The parameters, their names and first values are nn.Linear's. Results are equal to rounding. MKL, which nn.Linear
-    calls, makes no use of AVX-512 on AMD's processors; oneDNN does.
+    Parameters, their names and initial values are those of nn.Linear. MKL, which nn.Linear calls, does not use AVX-512
+    on AMD's processors; oneDNN does.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and self.weight.numel() >= MIN_WEIGHTS and onednn_is_faster(x):
+        is_batch = x.ndim == 2 and len(x) > 0
+        if self.training and is_batch and self.weight.numel() >= MIN_WEIGHTS and onednn_is_faster(x):
             output: Tensor = Product.apply(x, self.weight, self.bias)
             return output
         return linear(x, self.weight, self.bias)
 
 
 def onednn_is_faster(x: Tensor) -> bool:
-    """Whether to multiply `x` by oneDNN. This is a rule, not a measurement, so a machine always rounds alike."""
+    """Whether to multiply `x` with oneDNN. A fixed rule: a measurement could change the rounding between runs."""
     return (
         x.dtype == torch.float32
         and x.device.type == "cpu"
@@ -35,7 +36,7 @@ def onednn_is_faster(x: Tensor) -> bool:
 
 
 class Product(torch.autograd.Function):
-    """a bᵀ + bias for a [M, K], b [N, K] and bias [N] or None, by oneDNN: [M, N]. Differentiable any number of times."""
+    """a bᵀ + bias by oneDNN: a [M, K], b [N, K], bias [N] or None → [M, N]. Differentiable any number of times."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor:
@@ -53,13 +54,13 @@ class Product(torch.autograd.Function):
 
 
 def _is_needed(ctx, index: int) -> bool:  # type: ignore[no-untyped-def]
-    """Whether the backward pass that is running needs the gradient of input number `index`.
+    """Whether the current backward pass needs the gradient of input number `index`.
 
-    ctx.needs_input_grad does not tell: it is true for weights even while only the gradient of images is wanted.
+    ctx.needs_input_grad is not enough: it is true for weights even if only the gradient of the images is requested.
     """
     if not ctx.needs_input_grad[index]:
         return False
     try:
         return bool(torch._C._will_engine_execute_node(ctx.next_functions[index][0]))
-    except RuntimeError:  # PyTorch does not tell for a leaf that torch.autograd.grad was asked for
+    except RuntimeError:  # PyTorch cannot answer for a leaf that was passed to torch.autograd.grad
         return True

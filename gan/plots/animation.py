@@ -1,4 +1,4 @@
-"""Animated GIFs. Kept apart from gan/images.py so that an edit here does not rerun the training."""
+"""Animated GIFs. Separate from gan/images.py, so that an edit of this file does not rerun the training."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -16,7 +16,8 @@ from gan.plots.frame_viewer import to_data_url
 from gan.plots.report import json_for_html, render
 
 ROW_HEIGHT_INCHES = 0.62
-COLOR, BEST_COLOR = "#d9822b", "#2f81d6"
+COLOR = "#d9822b"
+BEST_COLOR = "#2f81d6"
 MAX_BYTES = 7_000_000  # of the data URLs of all animations together
 MAX_FRAMES = 50  # per animation
 COLUMNS = {

@@ -36,5 +36,5 @@ def stage_durations(timings: Path, stages: Sequence[str]) -> dict[str, float]:
 
 def training_speed(timings: Path) -> float | None:
     """Iterations per second of the last training in this folder, None if there is none."""
-    path = timings / "rate.json"
+    path = timings / "speed.json"
     return float(read_json(path)["iterations_per_second"]) if path.exists() else None

@@ -105,7 +105,7 @@ def quality_curves(track: Table, best_epoch: float, real_coverage: float) -> str
 
 @mpl.rc_context(STYLE)
 def class_histogram(names: Sequence[str], generated: Sequence[float], training: Sequence[float]) -> str:
-    """Class frequencies of generated images beside those of the training images."""
+    """Class frequencies of generated images next to those of the training images."""
     figure, (axes,) = svg_figure(1)
     positions = range(len(names))
     axes.bar([x - 0.2 for x in positions], generated, 0.38, color=COLORS["d_fake"], label="generated images")

@@ -17,7 +17,8 @@ from gan.plots.config import SampleConfig
 from gan.sampling import generate_images, num_classes, round_robin_labels, sample_latents, slerp, translate_images
 
 NUM_SAMPLES = 10  # two rows of five, as in the tutorial
-MIXING_ROWS, MIXING_COLUMNS = 4, 7  # coarse and fine styles
+MIXING_ROWS = 4  # coarse styles
+MIXING_COLUMNS = 7  # fine styles
 TRUNCATIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -101,7 +102,8 @@ def stylegan_plots(network: stylegan.Generator, metadata: Mapping[str, Any], see
     latents = sample_latents(num_latents, metadata["model"]["latent_dim"], seed).to(device)
     labels = torch.zeros(num_latents, dtype=torch.long, device=device) if num_classes(metadata) else None
     ws = network.truncate(latents, 1.0, labels)
-    coarse, fine = ws[:MIXING_ROWS], ws[MIXING_ROWS:]
+    coarse = ws[:MIXING_ROWS]
+    fine = ws[MIXING_ROWS:]
     num_coarse = network.num_ws // 2
     blank = torch.ones_like(network.synthesis(ws[:1]))
     rows = [torch.cat([blank, network.synthesis(fine)])]

@@ -1,1 +1,1 @@
-"""Games, losses, weight averages, checkpoints and the loop that joins them."""
+"""Training: the steps, losses, weight average, checkpoints and the loop."""

@@ -1,4 +1,4 @@
-"""Checkpoints: an interrupted run resumes where it was, and a run with other settings does not."""
+"""Checkpoints: an interrupted run resumes from its own; a run with another configuration does not."""
 
 import hashlib
 import json
@@ -45,12 +45,12 @@ def imported_sources(root: Path) -> list[Path]:
 
 @contextmanager
 def exclusive_lock(directory: Path, activity: str, *, wait: bool = False) -> Iterator[None]:
-    """Lock `directory` for this process. `activity` is what its owner is doing, for the error message.
+    """Lock `directory` for this process. activity: what this process does, for the messages of other processes.
 
-    If another process holds the lock, wait for it, or raise UserError that names the process unless `wait`.
+    If another process owns the lock, wait for it with `wait`, else raise UserError with its process ID.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    owner_file = directory / "holder.json"
+    owner_file = directory / "owner.json"
     lock = FileLock(directory / "lock")
     try:
         lock.acquire(timeout=0)
@@ -78,7 +78,7 @@ class CheckpointManager:
         self.interval_seconds = interval_seconds
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:
-        """Write the state after `step` iterations, and delete all older ones but the newest.
+        """Write the state after `step` iterations, and keep only the newest NUM_KEPT checkpoints up to `step`.
 
         Raises UserError if a value is not finite, or if the file cannot be written.
         """
@@ -88,10 +88,10 @@ class CheckpointManager:
             with atomic_write(path) as temporary:
                 torch.save(dict(state), temporary)
         except (OSError, RuntimeError) as error:  # RuntimeError: how torch.save reports a full disk
-            older = [other.name for other in self._paths(step) if other != path]
-            kept = f"the last good one is {older[0]}" if older else "there is none before it"
+            older = [old_path.name for old_path in self._paths(step) if old_path != path]
+            fallback = f"the last good one is {older[0]}" if older else "there is no earlier checkpoint"
             raise UserError(
-                f"{path}: could not be written ({_short_error(error)}); {kept}; free disk space, run again"
+                f"{path}: could not be written ({_short_error(error)}); {fallback}; free disk space and run again"
             ) from None
         for old_path in self._paths(step)[NUM_KEPT:]:
             old_path.unlink()
@@ -103,7 +103,7 @@ class CheckpointManager:
     def load(self, max_step: int) -> dict[str, Any] | None:
         """Return the newest readable state up to `max_step`, or None.
 
-        A file that is damaged, or of an earlier version of this project, is named and set aside.
+        A damaged file, or one of an earlier version of this project, is reported and renamed.
         """
         for partial in self.directory.glob(".step-*.partial.pt"):  # left by a process that was killed while it wrote
             partial.unlink()
@@ -125,7 +125,7 @@ class CheckpointManager:
 
 
 class _OldFormatError(Exception):
-    """The checkpoint was written before trainers replaced games."""
+    """The checkpoint has the format of an earlier version."""
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _read(path: Path) -> dict[str, Any]:
     if damaged_member is not None:
         raise ValueError(f"checksum of {damaged_member}")
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    if "game" in state:
+    if "game" in state:  # a key of earlier versions
         raise _OldFormatError
     if not {"trainer", "metrics_log"} <= state.keys():
         raise ValueError("not a checkpoint of this project")

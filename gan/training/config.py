@@ -13,7 +13,7 @@ NonNegative = Annotated[float, Field(ge=0), PARSE_FLOAT]
 PositiveInt = Annotated[int, Field(ge=1, le=1000)]
 Auto = Literal["auto"]
 
-Loss = Literal["auto", "non-saturating", "saturating", "lsgan", "hinge", "wgan-gp", "relativistic"]
+LossName = Literal["auto", "non-saturating", "saturating", "lsgan", "hinge", "wgan-gp", "relativistic"]
 
 
 class TrainConfig(StrictConfig):
@@ -21,7 +21,7 @@ class TrainConfig(StrictConfig):
 
     epochs: int = Field(200, ge=1, description="passes over the training images")
     batch_size: int = Field(64, ge=2, description="images per step; the last batch of an epoch may be smaller")
-    loss: Loss = Field("auto", description="loss of both networks; auto: non-saturating, or lsgan for cyclegan")
+    loss: LossName = Field("auto", description="loss of both networks; auto: non-saturating, or lsgan for cyclegan")
     lr: Auto | LearningRate = Field("auto", description="learning rate of Adam")
     discriminator_lr: Auto | LearningRate = Field(
         "auto", description="the discriminator's learning rate; auto: `lr`, or three times `lr` with `ttur`"
@@ -32,7 +32,9 @@ class TrainConfig(StrictConfig):
     )
     betas: Auto | Betas = Field("auto", description="decay rates of Adam's two moments")
     discriminator_steps: Auto | PositiveInt = Field("auto", description="discriminator steps per generator step")
-    gradient_penalty: Auto | NonNegative = Field("auto", description="weight of the WGAN-GP penalty; 0: none")
+    gradient_penalty: Auto | NonNegative = Field(
+        "auto", description="weight of the WGAN-GP penalty (not of R1 and R2); 0: none"
+    )
     r1: Auto | NonNegative = Field(
         "auto", description="weight γ of the penalty γ/2 E‖∇D‖² on real images (Mescheder et al. 2018); 0: none"
     )
@@ -56,6 +58,6 @@ class TrainConfig(StrictConfig):
         return min(1.0, (1 - progress) / self.lr_decay) if self.lr_decay else 1.0
 
     def resume_key(self) -> dict[str, Any]:
-        """Return what two runs must share for the longer to continue the shorter."""
+        """Return the values that must be equal in two runs for the longer one to continue the shorter one."""
         # With a falling learning rate, every step depends on the number of epochs.
         return self.model_dump(exclude=set() if self.lr_decay else {"epochs"})

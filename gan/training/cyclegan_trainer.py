@@ -27,7 +27,7 @@ class ImagePool:
         self.images = images
 
     def query(self, fake_images: Tensor, rng: torch.Generator) -> Tensor:
-        """Return each image, or with probability ½ an older one in its place, which the image then replaces."""
+        """Return each image [C, H, W] or, with probability ½, an older one from the pool, which it then replaces."""
         size = max(POOL_SIZE, len(fake_images))
         if len(self.images) < size:
             self.images = torch.cat([self.images, fake_images[: size - len(self.images)]])
@@ -48,7 +48,7 @@ class CycleGANTrainer(BaseTrainer):
     should be the original image (cycle consistency, L1); an image of the output dataset should stay as it is (identity
     loss, L1). https://arxiv.org/abs/1703.10593
 
-    Several processes have no image pool: a resumed training would know only that of the main process.
+    With several processes there is no image pool: a checkpoint holds only the pool of the main process.
     """
 
     metric_names = ("generator_loss", "discriminator_loss", "d_real", "d_fake", "cycle_error", "identity_error")
@@ -82,7 +82,7 @@ class CycleGANTrainer(BaseTrainer):
         a = batch.images
         b = batch.target_images
         assert b is not None
-        weight = len(a) / batch.global_size  # of this rank's means in those of the whole batch
+        weight = len(a) / batch.global_size  # of this rank's means in the batch's; 1 for a single process
         g_ab = self.generator.g_ab
         g_ba = self.generator.g_ba
 
@@ -118,13 +118,13 @@ class CycleGANTrainer(BaseTrainer):
         return self.context.all_reduce(weight * metrics.detach())
 
     def discriminate(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the patch logits of images of A and of B, each flattened to one dimension."""
+        """Return the patch logits of images of A and of B, [B, C, H, W] each, flattened to one dimension."""
         logits_a = self.forward(self.discriminator.d_a, a)
         logits_b = self.forward(self.discriminator.d_b, b)
         return logits_a.flatten(), logits_b.flatten()
 
     def older_fakes(self, index: int, fake_images: Tensor) -> Tensor:
-        """Return fake images for discriminator number `index`, half of them from its pool."""
+        """Return fake images [B, C, H, W] for discriminator number `index`, about half of them from its pool."""
         if self.context.world_size > 1:
             return fake_images
         return self.pools[index].query(fake_images, self.rng)

@@ -1,4 +1,4 @@
-"""Several processes, on one machine or many, that train one model together."""
+"""Training of one model in several processes, on one or several machines."""
 
 import io
 import os
@@ -40,10 +40,12 @@ class DistributedContext:
         if device.type == "mps":
             raise UserError("runtime.device: mps cannot be used by several processes; use cpu, or runtime.processes: 1")
         if device.type == "cuda":
-            if local_rank >= torch.cuda.device_count():
-                raise UserError(f"runtime.processes: more than the {torch.cuda.device_count()} GPUs of this machine")
+            num_gpus = torch.cuda.device_count()
+            if local_rank >= num_gpus:
+                raise UserError(f"runtime.processes: this machine has {num_gpus} GPUs; set it to {num_gpus} or less")
             torch.cuda.set_device(local_rank)
-        # The main process may wait a long time for another run of the same settings. A process that ends is noticed.
+        # The main process may wait a long time for another process that trains the same run. A process that ends is
+        # detected without this timeout.
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(days=1))
         return cls(dist.get_rank(), dist.get_world_size())
 
@@ -58,7 +60,7 @@ class DistributedContext:
         return 1 if self.world_size == 1 else 10
 
     def shard(self, batch: Tensor) -> Tensor:
-        """Return this rank's rows of a tensor that all ranks hold."""
+        """Return this rank's shard of a tensor [N, ...] that all ranks hold."""
         return batch if self.world_size == 1 else batch.tensor_split(self.world_size)[self.rank]
 
     def all_reduce(self, tensor: Tensor) -> Tensor:
@@ -84,7 +86,7 @@ class DistributedContext:
         """Return the main process's value (CPU tensors and plain data) on all ranks."""
         if self.world_size == 1:
             return value
-        buffer = io.BytesIO()  # torch.save writes storage that tensors share once; pickle repeats it
+        buffer = io.BytesIO()  # torch.save writes the common storage of several tensors once; pickle repeats it
         torch.save(value, buffer)
         payload = [buffer.getvalue()]
         dist.broadcast_object_list(payload)
@@ -102,7 +104,7 @@ SINGLE_PROCESS = DistributedContext()
 def launch(module: str, num_processes: int) -> NoReturn:
     """Run `python -m module` in several processes of this machine, as `torchrun --standalone` does, and exit.
 
-    Raises UserError if one of them fails (it has printed why), KeyboardInterrupt if they were asked to stop.
+    Raises UserError if one of them fails (it has printed why), KeyboardInterrupt if a signal stopped them.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -127,4 +129,4 @@ def launch(module: str, num_processes: int) -> NoReturn:
         if failure.exitcode == 130:
             raise KeyboardInterrupt from None
         raise UserError(f"process {rank} of {num_processes} ended with status {failure.exitcode}; see above") from None
-    sys.exit()  # the main process has printed all there is to say
+    sys.exit()  # the main process has printed its results

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 BN_BATCH_SIZE = 512
-UPDATE_INTERVAL = 8  # steps; an average over a thousand steps loses nothing, and reading all weights takes time
+UPDATE_INTERVAL = 8  # steps; short for an average over a thousand steps, and each update reads all weights
 
 
 class EMA:
-    """Averaged copy of a network that goes on training: average ← β · average + (1 − β) · weights.
+    """Averaged copy of a network in training: average ← β · average + (1 − β) · weights.
 
     β of a step rises to `decay` as min(decay, (1 + t) / (10 + t)), so that the random first weights fade quickly.
     The average is updated every UPDATE_INTERVAL steps, with the product of their β.
@@ -39,7 +39,7 @@ class EMA:
         self.num_steps += 1
 
     def with_recomputed_bn(self, latents: Tensor, labels: Tensor | None = None) -> nn.Module:
-        """Return the averaged network in eval mode, its BatchNorm statistics computed from these inputs.
+        """Return the averaged network in eval mode, with BatchNorm statistics of latents [N, D] and labels [N].
 
         Running statistics belong to the weights that produced them, not to an average of weights. Other buffers are
         copied from the network. The returned network is the average itself: valid until the next `update`.
@@ -47,9 +47,11 @@ class EMA:
         for buffer, source in zip(self.ema_network.buffers(), self.source_buffers, strict=True):
             buffer.copy_(source)
         if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in self.ema_network.modules()):
-            label_batches = [None] * len(latents) if labels is None else labels.split(BN_BATCH_SIZE)
-            batches = zip(latents.split(BN_BATCH_SIZE), label_batches, strict=False)
-            update_bn([{"latents": z, "labels": y} for z, y in batches], _DictInput(self.ema_network))
+            batches = []
+            for start in range(0, len(latents), BN_BATCH_SIZE):
+                batch = slice(start, start + BN_BATCH_SIZE)
+                batches.append({"latents": latents[batch], "labels": None if labels is None else labels[batch]})
+            update_bn(batches, _DictInput(self.ema_network))
         return self.ema_network.eval()
 
     def state_dict(self) -> dict[str, Any]:

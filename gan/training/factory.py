@@ -1,4 +1,4 @@
-"""From configs and data to a trainer and its batches."""
+"""Build a trainer and its batch loader from configs and data."""
 
 import torch
 

@@ -1,10 +1,10 @@
-"""Frames of the animation: images that the generator makes of the same latents while it learns."""
+"""Frames of the animation: images of the same latents during the training."""
 
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan.images import frame_name, make_grid, parse_frame_name, save_png, to_uint8
+from gan.images import frame_name, list_frames, make_grid, save_png, to_uint8
 from gan.io import atomic_write
 
 if TYPE_CHECKING:
@@ -27,13 +27,9 @@ class FrameWriter:
         shutil.rmtree(self.out_dir, ignore_errors=True)
         self.out_dir.mkdir(parents=True)
         self.cache_dir.mkdir(parents=True, exist_ok=True)
-        for path in self.cache_dir.iterdir():
-            position = parse_frame_name(path)
-            if position is None:
-                continue
-            _, frame_step = position
-            if frame_step < step and self.should_save(frame_step):
-                shutil.copyfile(path, self.out_dir / path.name)
+        for frame in list_frames(self.cache_dir):
+            if frame.step < step and self.should_save(frame.step):
+                shutil.copyfile(frame.path, self.out_dir / frame.path.name)
 
     def should_save(self, step: int) -> bool:
         """Whether iteration `step`, counted from 0, has a frame."""
@@ -43,6 +39,6 @@ class FrameWriter:
         """Save images [N, C, H, W] in [-1, 1] as the frame of iteration `step`."""
         path = self.out_dir / frame_name(epoch, step)
         save_png(make_grid(to_uint8(images), NUM_COLUMNS), path)
-        if self.should_save(step):  # the last frame of a run is not one of a longer run's frames
+        if self.should_save(step):  # a longer run does not have the last frame of a shorter one
             with atomic_write(self.cache_dir / path.name) as temporary:
                 shutil.copyfile(path, temporary)

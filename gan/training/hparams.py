@@ -1,4 +1,4 @@
-"""Hyperparameters of a training: what `auto` means for each system, and which settings exclude each other."""
+"""Hyperparameters of a training: what `auto` means for each system, and which values cannot be combined."""
 
 from typing import Any, NamedTuple
 
@@ -35,11 +35,19 @@ class HParams(NamedTuple):
         return self.loss in ("non-saturating", "saturating")
 
 
-# Gulrajani et al. 2017, algorithm 1: https://arxiv.org/abs/1704.00028
-WGAN_GP = HParams("wgan-gp", 1e-4, 1e-4, (0.0, 0.9), discriminator_steps=5, gradient_penalty=10.0)
-
-# R3GAN (Huang et al. 2024) on Stacked MNIST: https://arxiv.org/abs/2501.05441
-RELATIVISTIC = HParams("relativistic", 2e-4, 2e-4, (0.0, 0.99), r1=1.0, r2=1.0)
+PUBLISHED: dict[str, dict[str, Any]] = {
+    # Gulrajani et al. 2017, algorithm 1: https://arxiv.org/abs/1704.00028
+    "wgan-gp": {
+        "lr": 1e-4,
+        "discriminator_lr": 1e-4,
+        "betas": (0.0, 0.9),
+        "discriminator_steps": 5,
+        "gradient_penalty": 10.0,
+    },
+    # R3GAN (Huang et al. 2024) on Stacked MNIST: https://arxiv.org/abs/2501.05441
+    "relativistic": {"betas": (0.0, 0.99), "r1": 1.0, "r2": 1.0},
+}
+"""Values published with a loss, by its name. The others take HParams' defaults."""
 
 # Heusel et al. 2017 and the authors' code: https://arxiv.org/abs/1706.08500
 TTUR_LR = 1e-4
@@ -59,10 +67,10 @@ def published_defaults(model: ModelConfig, train: TrainConfig, image_side: int) 
     loss = train.loss
     if loss == "auto":
         loss = "lsgan" if model.architecture == "cyclegan" else "non-saturating"
-    hparams = {"wgan-gp": WGAN_GP, "relativistic": RELATIVISTIC}.get(loss, HParams(loss))
+    hparams = HParams(loss, **PUBLISHED.get(loss, {}))
     if model.architecture == "stylegan":
         hparams = hparams._replace(lr=STYLEGAN_LR, discriminator_lr=STYLEGAN_LR, betas=STYLEGAN_BETAS)
-        if loss not in ("wgan-gp", "relativistic"):
+        if loss not in PUBLISHED:
             r1 = STYLEGAN_R1 * image_side**2 / train.batch_size
             hparams = hparams._replace(r1=r1, penalty_every=STYLEGAN_REG_INTERVAL)
     if train.ttur:
@@ -87,13 +95,13 @@ def resolve_model_config(model: ModelConfig, hparams: HParams) -> ModelConfig:
     """Return the model's config with a value in place of `auto`."""
     if model.discriminator_norm != "auto":
         return model
-    # With BatchNorm a logit depends on the other images of the batch, so its gradient by one image means nothing.
+    # With BatchNorm a logit depends on the other images of the batch, so R1 and R2 of one image have no meaning.
     norm = "batch" if model.architecture == "dcgan" and not hparams.has_penalty else "none"
     return model.model_copy(update={"discriminator_norm": norm})
 
 
 def check_compatibility(model: ModelConfig, hparams: HParams, num_classes: int) -> None:
-    """Raise UserError if settings exclude each other. num_classes: of the dataset, 0 if it has no labels."""
+    """Raise UserError if values cannot be combined. num_classes: of the dataset, 0 if it has no labels."""
     if model.architecture == "cyclegan":
         check_cyclegan(model, hparams)
     if model.conditional and num_classes < 2:
@@ -106,7 +114,7 @@ def check_compatibility(model: ModelConfig, hparams: HParams, num_classes: int) 
         )
     if (hparams.r1 or hparams.r2) and model.architecture == "dcgan" and model.discriminator_norm == "batch":
         raise UserError(
-            "model.discriminator_norm: with BatchNorm an image's logit depends on the others of its batch, so "
+            "model.discriminator_norm: with BatchNorm an image's logit depends on the rest of the batch, so "
             "train.r1 and train.r2 have no meaning; set it to auto or none"
         )
     batch_dependent = {
@@ -118,7 +126,7 @@ def check_compatibility(model: ModelConfig, hparams: HParams, num_classes: int) 
     if hparams.gradient_penalty and enabled:
         raise UserError(
             f"train.gradient_penalty: it bounds the gradient of each image's logit, and with {enabled[0]} that logit "
-            "depends on the other images of the batch; set it to 0, take another train.loss, or turn the other off"
+            f"depends on the other images of the batch; set it to 0, or change train.loss or {enabled[0]}"
         )
 
 
@@ -136,5 +144,5 @@ def check_cyclegan(model: ModelConfig, hparams: HParams) -> None:
     for name, is_enabled in unsupported.items():
         if is_enabled:
             raise UserError(
-                f"{name}: model.architecture cyclegan does not support it; turn it off, or take another architecture"
+                f"{name}: model.architecture cyclegan does not support it; turn it off, or choose another architecture"
             )

@@ -1,4 +1,4 @@
-"""The training loop: it knows steps, batches, frames, snapshots and checkpoints, but no loss and no network."""
+"""The training loop: steps, batches, frames, snapshots and checkpoints, independent of losses and networks."""
 
 import time
 from collections.abc import Iterator
@@ -88,21 +88,21 @@ def train(
             log.update(trainer.step(batch))
             if frames.should_save(step):
                 save_frame(epoch, step)
-            save_snapshot()  # before the checkpoint: one that counts an epoch as done must find its snapshot cached
+            save_snapshot()  # before the checkpoint: a run that resumes after this epoch needs the cached snapshot
             progress.update(log, config.epochs)
             stop = step % context.stop_check_interval == 0 and context.any_rank(signals.stop_requested)
             if stop or time.perf_counter() - last_save_time > checkpoints.interval_seconds:
                 save_checkpoint()
                 last_save_time = time.perf_counter()
             if stop:
-                context.any_rank(False)  # wait until all is written: the first rank to leave ends the others
+                context.any_rank(False)  # wait until all is written: the first rank that exits ends the others
                 raise KeyboardInterrupt
         seconds = progress.close(log.step)
         if log.step > start_step:
             save_checkpoint()
         if not frames.should_save(log.step - 1):
             save_frame(config.epochs - 1, log.step - 1)
-        if context.any_rank(signals.stop_requested):  # all is saved, but the user does not want the later stages
+        if context.any_rank(signals.stop_requested):  # all is saved, but the later stages must not run
             raise KeyboardInterrupt
     return Result(log, (log.step - start_step) / seconds)
 
@@ -117,7 +117,7 @@ def resume(
     total_steps: int,
     context: DistributedContext,
 ) -> None:
-    """Load the newest checkpoint into `trainer` and `log`, if there is one, and restore the files of that moment."""
+    """Load the newest checkpoint into `trainer` and `log`, if there is one, and restore its frames and snapshots."""
     state = None
     if context.is_main_process:
         state = load_checkpoint(checkpoints, snapshots, log.steps_per_epoch, total_steps)
@@ -136,7 +136,7 @@ def load_checkpoint(
 ) -> dict[str, Any] | None:
     """Return the newest state of at most `total_steps` iterations whose earlier snapshots are all cached.
 
-    They are, unless train.epochs was lowered: a longer run has its snapshots further apart.
+    A snapshot can only be missing if train.epochs was lowered: the interval of a longer run may be larger.
     """
     max_epoch = snapshots.first_missing_epoch()
     max_step = max_epoch * steps_per_epoch
@@ -163,12 +163,12 @@ def print_resume_message(state: dict[str, Any] | None, log: MetricsLog, total_st
         return
     if state["threads"] != torch.get_num_threads():
         print(
-            f"train: the checkpoint was made with {state['threads']} CPU threads, this run has "
+            f"train: the checkpoint was written with {state['threads']} CPU threads, this run has "
             f"{torch.get_num_threads()}: the result will differ in rounding from that of an uninterrupted run",
             flush=True,
         )
     if log.step == total_steps:
-        print(f"train: this run was finished before; its {total_steps:,} iterations are kept", flush=True)
+        print(f"train: this run is already complete; nothing to train, {total_steps:,} iterations are done", flush=True)
     else:
         epoch = log.step // log.steps_per_epoch + 1
         print(f"train: resumed at epoch {epoch}, iteration {log.step:,}", flush=True)

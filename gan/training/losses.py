@@ -1,4 +1,4 @@
-"""Losses of generator and discriminator, as functions of logits. A loss knows no network and no optimizer."""
+"""Losses of generator and discriminator, as functions of logits. A loss uses no network and no optimizer."""
 
 from typing import Protocol
 
@@ -31,7 +31,7 @@ class NonSaturating(Loss):
 
 
 class Saturating(NonSaturating):
-    """The minimax form: the generator minimizes E[log(1 − D(G(z)))], whose gradient vanishes while D wins."""
+    """The minimax form: the generator minimizes E[log(1 − D(G(z)))], whose gradient vanishes where D is certain."""
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         return -softplus(fake).mean()
@@ -74,7 +74,7 @@ class Wasserstein(Loss):
 class RelativisticPairing(Loss):
     """Relativistic pairing loss (Jolicoeur-Martineau 2018; R3GAN, Huang et al. 2024, equation 2).
 
-    The discriminator should rate each real image above the fake image it is paired with; the generator wants the
+    The discriminator should rate each real image above the fake image it is paired with; the generator minimizes the
     opposite. https://arxiv.org/abs/1807.00734, https://arxiv.org/abs/2501.05441
     """
 

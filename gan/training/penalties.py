@@ -14,7 +14,8 @@ DiscriminatorFn = Callable[[Tensor], Tensor]
 def squared_gradient_norms(images: Tensor, logits: Tensor) -> Tensor:
     """Return ‖∇D(x)‖² for every logit: [B], differentiable.
 
-    images: what the logits were computed from, with requires_grad. A pack of images has one logit, hence one norm.
+    images: [B, C, H, W], the discriminator's input, which requires gradients. A pack of images has one logit and one
+    norm.
     """
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradient.reshape(len(logits), -1).square().sum(1)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: noted at once, acted on between two iterations."""
+"""Graceful stop after Ctrl-C or SIGTERM: a flag that the loop reads between two iterations."""
 
 import signal
 from types import FrameType, TracebackType

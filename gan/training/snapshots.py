@@ -1,4 +1,4 @@
-"""Snapshots: the sampling network after some of the epochs, to see when it became good."""
+"""Snapshots: the sampling network after selected epochs, to evaluate quality during the training."""
 
 import shutil
 from collections.abc import Mapping
@@ -12,30 +12,30 @@ from gan.networks.config import ModelConfig
 from gan.networks.factory import save_network
 from gan.training.config import TrainConfig
 
-MIN_SNAPSHOTS = 8  # of a run with at least as many epochs; there are at most twice as many
+MIN_SNAPSHOTS = 8  # of a run with at least this many epochs; the maximum is twice this number
 
 
 def snapshot_epochs(epochs: int) -> list[int]:
     """Return the epochs, counted from 1, after which a run has a snapshot: evenly spaced ones and the last.
 
-    The interval is the largest power of two that leaves MIN_SNAPSHOTS of them. It only ever doubles, so an extended run
-    needs no snapshot of an earlier epoch that it has not got.
+    The interval is the largest power of two that gives at least MIN_SNAPSHOTS. With more epochs it can only double, so
+    an extended run needs no earlier epoch that the shorter run did not save.
     """
     interval = 1 << max(0, (epochs // MIN_SNAPSHOTS).bit_length() - 1)
     return [*range(interval, epochs, interval), epochs]
 
 
 def snapshot_name(epoch: int) -> str:
-    """Return the file name of the snapshot after `epoch` epochs; names sort in time."""
+    """Return the file name of the snapshot after `epoch` epochs; names sort by epoch."""
     return f"epoch{epoch:05d}.safetensors"
 
 
 class SnapshotWriter:
     """Write snapshots to `out_dir`, with copies in `cache_dir` from which a resumed run restores earlier ones.
 
-    The snapshot after n epochs is what models/generator.safetensors is for a run of n epochs, with `epoch` added to its
-    metadata. So it is the same in every run of these settings, and `cache_dir` keeps the last epoch's too, unlike
-    FrameWriter: a longer run takes the epochs that it needs by name and leaves the others.
+    The snapshot after n epochs equals models/generator.safetensors of a run of n epochs, with `epoch` added to its
+    metadata. It is the same for every run of this configuration. Therefore `cache_dir` also keeps the last epoch,
+    unlike that of FrameWriter: a longer run restores only the epochs that it needs.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class SnapshotWriter:
         """
         shutil.rmtree(self.out_dir, ignore_errors=True)
         self.out_dir.mkdir(parents=True)
-        for done in self.epochs:
-            if done <= epoch and self.cache_path(done).is_file():
-                shutil.copyfile(self.cache_path(done), self.out_dir / snapshot_name(done))
+        for saved_epoch in self.epochs:
+            if saved_epoch <= epoch and self.cache_path(saved_epoch).is_file():
+                shutil.copyfile(self.cache_path(saved_epoch), self.out_dir / snapshot_name(saved_epoch))
 
     def save(self, epoch: int, network: nn.Module) -> None:
         """Save `network` as the snapshot after `epoch` epochs."""

@@ -180,11 +180,12 @@ class GANTrainer(BaseTrainer):
     def step(self, batch: Batch) -> Tensor:
         """Run one iteration; see BaseTrainer.step.
 
-        Both gradients are taken at the current weights, so it does not matter which network moves first. Where the
-        discriminator makes several steps per generator step, the generator moves in the last of them.
+        Both gradients are taken at the current weights, so it does not matter which network moves first. The gradient
+        of the generator's loss is computed at the fake images and then propagated through the generator, so the
+        discriminator runs once per image. Of several discriminator steps, the generator moves in the last.
         """
         labels = batch.labels if self.num_classes else None
-        weight = len(batch.images) / batch.global_size  # of this rank's means in those of the whole batch
+        weight = len(batch.images) / batch.global_size  # of this rank's means in the batch's; 1 for a single process
         update_generator = (self.iteration + 1) % self.hparams.discriminator_steps == 0
         penalize = self.hparams.has_penalty and self.iteration % self.hparams.penalty_every == 0
 
@@ -205,7 +206,7 @@ class GANTrainer(BaseTrainer):
             penalty = weight * self.penalties(real_input, fake_input, logits, labels, batch.global_size)
             d_total = d_loss + penalty
 
-        if update_generator:  # before the discriminator moves; its graph is needed once more below
+        if update_generator:  # before the discriminator moves; d_total.backward() needs the same graph
             (fake_grad,) = torch.autograd.grad(g_loss, fake_input, retain_graph=True)
         self.d_optimizer.zero_grad()
         d_total.backward(inputs=self.d_params)

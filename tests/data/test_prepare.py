@@ -56,7 +56,9 @@ MODES = {  # modes that each file format can store
 
 @pytest.mark.parametrize(("suffix", "mode"), [(suffix, mode) for suffix, modes in MODES.items() for mode in modes])
 @pytest.mark.parametrize("target_mode", ["L", "RGB"])
-def test_images_of_every_mode_look_alike(suffix: str, mode: str, target_mode: str, tmp_path: Path) -> None:
+def test_images_of_every_mode_have_about_the_same_pixels(
+    suffix: str, mode: str, target_mode: str, tmp_path: Path
+) -> None:
     path = tmp_path / f"image.{suffix}"
     gradient(mode).save(path)
     levels = np.asarray(load_image(path, target_mode)).astype(int)
@@ -121,7 +123,7 @@ def test_reduction_does_not_alias_and_crops_the_center(channels: Literal[1, 3], 
 
 @pytest.mark.parametrize("native", [1, 3])
 @pytest.mark.parametrize("channels", ["auto", 1, 3])
-def test_channels_are_the_datasets_own_unless_configured(channels: Any, native: int, tmp_path: Path) -> None:
+def test_auto_channels_are_those_of_the_dataset(channels: Any, native: int, tmp_path: Path) -> None:
     images = np.zeros((2, 4, 4, 3) if native == 3 else (2, 4, 4), np.uint8)
     config = PrepareConfig(image_size=4, channels=channels)
     prepare(make_dataset(images, channels=native), config, tmp_path / "out")
@@ -207,7 +209,7 @@ def test_images_outside_class_folders_are_refused(tmp_path: Path) -> None:
         decode(tmp_path, tmp_path)
 
 
-def test_the_file_describes_itself(tmp_path: Path) -> None:
+def test_metadata_of_a_prepared_file(tmp_path: Path) -> None:
     images = np.zeros((10, 4, 4), np.uint8)
     prepare(make_dataset(images, [0, 1] * 5), PrepareConfig(image_size=4, target_border=0.25), tmp_path / "out")
     assert ImageDataset.load(tmp_path / "out").metadata == {

@@ -113,7 +113,7 @@ def test_unstacking_gives_each_digit_once(tmp_path: Path) -> None:
     assert set(levels.tolist()) == set(gray_levels(dataset.test).flatten().tolist())
 
 
-def test_the_file_describes_the_stacks(tmp_path: Path) -> None:
+def test_metadata_of_stacks(tmp_path: Path) -> None:
     metadata = make_stacks(tmp_path).metadata
     assert metadata["stacked"] == 3 and metadata["shape"] == [3, 4, 4]
     assert (metadata["classes"][0], metadata["classes"][42], metadata["classes"][-1]) == ("000", "042", "999")

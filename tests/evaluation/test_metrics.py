@@ -21,7 +21,7 @@ def normal(num_rows: int, num_dims: int, seed: int) -> Tensor:
 def test_equal_sets_have_distance_zero() -> None:
     features = normal(500, 16, 0)
     assert frechet_distance(features, features) == pytest.approx(0, abs=1e-8)
-    assert kid(features, features) <= 0  # each row also meets itself, which lowers the unbiased estimate
+    assert kid(features, features) <= 0  # the cross term includes each row with itself, which lowers the estimate
     assert kid(normal(4000, 16, 20), normal(4000, 16, 21)) == pytest.approx(0, abs=0.005)
     result = prdc(features, features)
     assert (result.precision, result.recall, result.coverage) == (1, 1, 1)
@@ -67,8 +67,9 @@ def test_prdc_equals_the_authors_package(num_real: int, num_fake: int, shift: fl
     assert prdc(real, fake)._asdict() == pytest.approx(expected)
 
 
-def test_given_radii_change_nothing() -> None:
-    real, fake = normal(300, 6, 6), normal(300, 6, 7)
+def test_precomputed_radii_give_the_same_metrics() -> None:
+    real = normal(300, 6, 6)
+    fake = normal(300, 6, 7)
     assert prdc(real, fake, real_radii=knn_radii(real)) == prdc(real, fake)
 
 
@@ -81,15 +82,18 @@ def test_prdc_of_two_real_sets_has_the_expected_values() -> None:
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_the_order_of_the_rows_does_not_matter(seed: int) -> None:
-    a, b = normal(120, 4, 10).double(), normal(90, 4, 11).double()
+    a = normal(120, 4, 10).double()
+    b = normal(90, 4, 11).double()
     permutation = np.random.default_rng(seed).permutation
-    shuffled_a, shuffled_b = a[permutation(len(a))], b[permutation(len(b))]
+    shuffled_a = a[permutation(len(a))]
+    shuffled_b = b[permutation(len(b))]
     assert frechet_distance(shuffled_a, shuffled_b) == pytest.approx(frechet_distance(a, b), rel=1e-9)
     assert prdc(shuffled_a, shuffled_b) == pytest.approx(prdc(a, b))
 
 
 def test_nearest_neighbors_equal_the_plain_search() -> None:
-    queries, references = normal(30, 7, 12), normal(4100, 7, 13)  # more references than a chunk
+    queries = normal(30, 7, 12)
+    references = normal(4100, 7, 13)  # more than a chunk
     distances, indices = nearest_neighbors(queries, references)
     expected = (queries[:, None] - references[None]).norm(dim=2).min(1)
     assert torch.equal(indices, expected.indices)

@@ -11,7 +11,9 @@ from gan.evaluation.parzen import SIGMAS, best_sigma, log_likelihood, log_likeli
 
 def test_log_likelihood_equals_the_formula() -> None:
     rng = torch.Generator().manual_seed(0)
-    test, samples, sigma = torch.rand(7, 4, generator=rng), torch.rand(5, 4, generator=rng), 0.3
+    test = torch.rand(7, 4, generator=rng)
+    samples = torch.rand(5, 4, generator=rng)
+    sigma = 0.3
     for x, value in zip(test, log_likelihood(test, samples, sigma, chunk_size=3).tolist(), strict=True):
         kernels = [math.exp(-((x - s) ** 2).sum().item() / (2 * sigma**2)) for s in samples]
         expected = math.log(sum(kernels) / 5) - 4 * math.log(sigma * math.sqrt(2 * math.pi))
@@ -25,7 +27,8 @@ def test_best_sigma_is_near_the_true_width() -> None:
 
 
 def test_log_likelihoods_equal_a_mixture_of_normals_for_each_width() -> None:
-    test, samples = torch.rand(7, 30, dtype=torch.float64), torch.rand(5, 30, dtype=torch.float64)
+    test = torch.rand(7, 30, dtype=torch.float64)
+    samples = torch.rand(5, 30, dtype=torch.float64)
     values = log_likelihoods(test, samples, SIGMAS, chunk_size=3)
     for sigma, value in zip(SIGMAS, values, strict=True):
         kernels = Independent(Normal(samples, sigma), 1)

@@ -1,4 +1,4 @@
-"""Models of the version before load and give the same outputs; see tests/fixtures/old_models/README.md."""
+"""Models of an earlier version load and give the same outputs; see tests/fixtures/old_models/README.md."""
 
 from functools import cache
 from pathlib import Path

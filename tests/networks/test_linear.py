@@ -1,4 +1,4 @@
-"""The oneDNN Linear layer against the plain one."""
+"""The oneDNN Linear layer against nn.Linear."""
 
 import copy
 
@@ -16,7 +16,7 @@ needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reas
 
 @needs_onednn
 @pytest.mark.parametrize(("m", "n", "k"), [(96, 64, 100), (5, 32, 384), (770, 64, 96), (1, 1, 1)])
-def test_the_product_and_its_derivatives_are_torchs(m: int, n: int, k: int) -> None:
+def test_the_product_and_its_derivatives_equal_torchs(m: int, n: int, k: int) -> None:
     torch.manual_seed(0)
     a = torch.randn(m, k, requires_grad=True)
     b = torch.randn(n, k, requires_grad=True)
@@ -33,7 +33,7 @@ def test_the_product_and_its_derivatives_are_torchs(m: int, n: int, k: int) -> N
 
 
 @needs_onednn
-def test_networks_train_alike_with_and_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_networks_have_the_same_outputs_and_gradients_with_and_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     config = ModelConfig(generator_widths=[96, 384], discriminator_widths=[384, 96])
     for network, inputs in (
         (build_generator(config, (1, 16, 24)), torch.randn(64, 100)),
@@ -53,7 +53,7 @@ def test_networks_train_alike_with_and_without_it(monkeypatch: pytest.MonkeyPatc
             torch.testing.assert_close(ours, torchs, rtol=1e-3, atol=1e-5 * scale)
 
 
-def test_only_the_wanted_gradients_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_requested_gradients_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[tuple[int, bool]] = []
     is_needed = gan.networks.linear._is_needed
 
@@ -72,7 +72,7 @@ def test_only_the_wanted_gradients_are_computed(monkeypatch: pytest.MonkeyPatch)
     assert computed == [(0, False), (1, True), (2, False)]
 
 
-def test_which_inputs_take_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_onednn_is_used_for_float32_on_cpus_with_avx512(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.randn(4, 8)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
@@ -85,7 +85,7 @@ def test_which_inputs_take_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_onednn
-def test_only_large_layers_in_training_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_large_layers_in_training_use_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Tensor] = []
 
     def record(x: Tensor) -> bool:
@@ -100,11 +100,11 @@ def test_only_large_layers_in_training_take_it(monkeypatch: pytest.MonkeyPatch) 
     assert len(calls) == 1
 
 
-def test_it_is_nn_linear_but_for_the_product() -> None:
+def test_linear_has_the_parameters_of_nn_linear() -> None:
     torch.manual_seed(0)
-    ours = Linear(100, 60)
+    layer = Linear(100, 60)
     torch.manual_seed(0)
-    torchs = nn.Linear(100, 60)
-    assert isinstance(ours, nn.Linear)
-    assert all(a.equal(b) for a, b in zip(ours.parameters(), torchs.parameters(), strict=True))
-    assert ours.state_dict().keys() == torchs.state_dict().keys()
+    expected = nn.Linear(100, 60)
+    assert isinstance(layer, nn.Linear)
+    assert all(a.equal(b) for a, b in zip(layer.parameters(), expected.parameters(), strict=True))
+    assert layer.state_dict().keys() == expected.state_dict().keys()

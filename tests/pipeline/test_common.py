@@ -1,4 +1,4 @@
-"""What all stages share: exit statuses, messages, and the number of jobs on this machine."""
+"""Code common to all stages: exit statuses, messages, and the number of jobs on this machine."""
 
 import json
 import sys
@@ -38,14 +38,14 @@ def _working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (KeyboardInterrupt(), 130),
     ],
 )
-def test_errors_of_the_user_become_one_line_and_ctrl_c_a_status(error: BaseException, status: int | str) -> None:
+def test_user_errors_exit_with_one_line_and_ctrl_c_with_status_130(error: BaseException, status: int | str) -> None:
     with pytest.raises(SystemExit) as exit_info:
         run_stage(raise_error(error))
     assert exit_info.value.code == status
     assert not Path("reports/timings/train.json").exists()
 
 
-def test_errors_of_the_program_keep_their_traceback() -> None:
+def test_other_errors_keep_their_traceback() -> None:
     with pytest.raises(RuntimeError, match="shapes"):
         run_stage(raise_error(RuntimeError("shapes do not match")))
 

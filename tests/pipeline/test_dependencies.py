@@ -66,18 +66,18 @@ def test_folders_and_files_are_compared_with_the_closure() -> None:
 def test_a_new_import_or_template_extends_the_closure(tmp_path: Path) -> None:
     for folder in ("gan", "stages"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    before = source_closure("train", tmp_path)
+    closure = source_closure("train", tmp_path)
     (tmp_path / "gan/new.py").write_text('TEMPLATE = "new.j2"\n')
     (tmp_path / "gan/plots/new.j2").write_text('{% include "style.css.j2" %}')
     path = tmp_path / "gan/training/loop.py"
     path.write_text(path.read_text() + "\n\ndef later() -> None:\n    from gan import new\n")
     new_files = {"gan/new.py", "gan/plots/new.j2", "gan/plots/style.css.j2"}
-    assert source_closure("train", tmp_path) == before | new_files
+    assert source_closure("train", tmp_path) == closure | new_files
     (tmp_path / "gan/__init__.py").write_text('"""A docstring."""\nimport gan.io\n')
-    assert source_closure("train", tmp_path) == before | new_files | {"gan/__init__.py"}
+    assert source_closure("train", tmp_path) == closure | new_files | {"gan/__init__.py"}
 
 
-def test_code_of_the_animation_is_read_by_animate_alone() -> None:
+def test_code_of_the_animation_is_read_by_animate_only() -> None:
     readers = {stage for stage in STAGES if "gan/plots/animation.py" in source_closure(stage)}
     assert readers == {"animate"}
 

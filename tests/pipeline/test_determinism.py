@@ -56,7 +56,7 @@ def test_interrupted_training_fails_and_resumes_to_the_same_bytes(make_prepared:
     assert results(interrupted) == results(uninterrupted)
 
 
-def test_ctrl_c_on_dvc_leaves_the_stage_to_be_run_again(finished: Project) -> None:
+def test_a_stage_that_ctrl_c_stopped_runs_again(finished: Project) -> None:
     finished.set(train__epochs=1000)
     with finished.running("dvc", "repro", "train") as process:
         wait_until(lambda: num_frames(finished) > 10, process)
@@ -72,7 +72,7 @@ def test_changed_config_or_code_starts_from_the_beginning(finished: Project) -> 
     finished.set(train__lr=5e-4, train__epochs=3)
     assert "resumed" not in finished.run_stages("train")
     path = finished.path / "gan/training/losses.py"
-    path.write_text(path.read_text() + "\n# a remark\n")
+    path.write_text(path.read_text() + "\n# a comment\n")
     finished.set(train__epochs=4)
     assert "resumed" not in finished.run_stages("train")
     finished.set(train__epochs=5)

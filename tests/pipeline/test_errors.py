@@ -15,7 +15,7 @@ from gan.config import UserError
 from tests.conftest import ROOT, Project, set_parameters, tiny_parameters
 
 # A stage, parameters, and words of the message.
-MISTAKES: list[tuple[str, dict[str, Any], list[str]]] = [
+INVALID_PARAMETERS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("train", {"train__epoch": 3}, ["params.yaml: train.epoch", "did you mean train.epochs?"]),
     ("train", {"train__epochs": "ten"}, ["params.yaml: train.epochs: 'ten'", "valid integer"]),
     ("train", {"train__epochs": 0}, ["params.yaml: train.epochs: 0", "greater than or equal to 1"]),
@@ -36,7 +36,7 @@ MISTAKES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("prepare", {"prepare__channels": 2}, ["prepare.channels: 2", "'auto', 1 or 3"]),
     ("animate", {"animate__scale": 0.5}, ["animate.scale: 0.5", "valid integer"]),
 ]
-EXCLUSIVE: list[tuple[dict[str, Any], str]] = [
+INCOMPATIBLE_PARAMETERS: list[tuple[dict[str, Any], str]] = [
     ({"model__architecture": "cyclegan"}, "data.target: "),
     ({"model__architecture": "stylegan", "train__batch_size": 30}, "train.batch_size: 30 is not a multiple of 4"),
     ({"train__loss": "wgan-gp", "model__minibatch_discrimination": True}, "train.gradient_penalty: "),
@@ -69,30 +69,30 @@ def error_line(stage: str) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize(("stage", "changes", "words"), MISTAKES, ids=lambda value: str(value)[:40])
-def test_a_mistake_gets_one_line(stage: str, changes: dict[str, Any], words: list[str], folder: Path) -> None:
+@pytest.mark.parametrize(("stage", "changes", "words"), INVALID_PARAMETERS, ids=lambda value: str(value)[:40])
+def test_an_invalid_parameter_gives_one_line(
+    stage: str, changes: dict[str, Any], words: list[str], folder: Path
+) -> None:
     set_parameters(folder / "params.yaml", **changes)
     line = error_line(stage)
     for word in words:
         assert word in line
 
 
-@pytest.mark.parametrize(("changes", "start"), EXCLUSIVE, ids=lambda value: str(value)[:40])
-def test_systems_that_cannot_be_trained_are_refused_before_any_work(
-    changes: dict[str, Any], start: str, folder: Path
-) -> None:
+@pytest.mark.parametrize(("changes", "start"), INCOMPATIBLE_PARAMETERS, ids=lambda value: str(value)[:40])
+def test_incompatible_parameters_are_refused_before_training(changes: dict[str, Any], start: str, folder: Path) -> None:
     set_parameters(folder / "params.yaml", **changes)
     assert error_line("train").startswith(start)
     assert not list(folder.glob("models/*"))
 
 
 @pytest.mark.parametrize("text", ["train: [", "train", "", "model: {}"])
-def test_a_params_file_without_sections_gets_one_line(text: str, folder: Path) -> None:
+def test_a_params_file_without_sections_gives_one_line(text: str, folder: Path) -> None:
     (folder / "params.yaml").write_text(text)
     assert error_line("animate").startswith("params.yaml: ")
 
 
-def test_a_missing_input_names_the_command_that_makes_it(folder: Path) -> None:
+def test_the_error_for_a_missing_input_names_the_command_that_creates_it(folder: Path) -> None:
     (folder / "data/prepared.safetensors").unlink()
     assert "data/prepared.safetensors: no such file; `dvc repro`" in error_line("train")
 

@@ -49,7 +49,7 @@ def test_a_temporary_copy_uses_the_checkpoints_and_the_relative_source_of_the_pr
     hashes = write_small_mnist(finished.path.parent / "mirror")
     code = finished.path / "gan/data/download.py"
     text = code.read_text()
-    for name, sha256 in hashes.items():  # the small files pass for the published ones
+    for name, sha256 in hashes.items():  # accept the small files as the published ones
         text = text.replace(text.split(f'"{name}": "')[1].split('"')[0], sha256)
     code.write_text(text)
     finished.commit("small mnist")

@@ -18,7 +18,8 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 def test_a_killed_and_extended_training_gives_the_bytes_of_a_fresh_one(tmp_path: Path, prepared_digits: Path) -> None:
-    killed, fresh = tmp_path / "killed", tmp_path / "fresh"
+    killed = tmp_path / "killed"
+    fresh = tmp_path / "fresh"
     make_project(killed, prepared_digits, CHANGES)
     make_project(fresh, prepared_digits, CHANGES)
 

@@ -36,21 +36,26 @@ def train(project: Project) -> str:
     return result.stdout
 
 
-def test_two_processes_train_the_weights_of_one(make_prepared: Callable[..., Project]) -> None:
+def test_two_processes_train_the_same_weights_as_one(make_prepared: Callable[..., Project]) -> None:
     project = make_prepared(**NO_BATCHNORM)
     train(project)
-    weights, history = load_weights(project.path), load_history(project.path)
+    weights = load_weights(project.path)
+    history = load_history(project.path)
     project.set(runtime__processes=2)
     train(project)
     torch.testing.assert_close(load_weights(project.path), weights, atol=2e-4, rtol=1e-3)
     torch.testing.assert_close(load_history(project.path), history, atol=1e-4, rtol=1e-3)
 
 
-def test_two_processes_resume_exactly_and_so_do_two_machines(make_prepared: Callable[..., Project]) -> None:
+def test_two_processes_resume_exactly_and_two_machines_give_the_same_bytes(
+    make_prepared: Callable[..., Project],
+) -> None:
     """The machines are two agents of torchrun, each with a folder of its own, that connect to a port."""
-    projects = [make_prepared(name, runtime__processes=2, train__epochs=6) for name in ("whole", "stopped", "0", "1")]
-    whole, stopped, *nodes = projects
-    train(whole)
+    projects = [
+        make_prepared(name, runtime__processes=2, train__epochs=6) for name in ("uninterrupted", "stopped", "0", "1")
+    ]
+    uninterrupted, stopped, *nodes = projects
+    train(uninterrupted)
 
     with stopped.running("python", "-m", "stages.train") as process:
         wait_until(lambda: num_frames(stopped) > 4, process)
@@ -59,7 +64,7 @@ def test_two_processes_resume_exactly_and_so_do_two_machines(make_prepared: Call
     assert process.returncode == 130, output
     assert not list(stopped.path.glob("models/*.safetensors"))
     assert "train: resumed at epoch" in train(stopped)
-    assert results(stopped) == results(whole)
+    assert results(stopped) == results(uninterrupted)
 
     with socket.socket() as free_socket:
         free_socket.bind(("127.0.0.1", 0))
@@ -71,7 +76,7 @@ def test_two_processes_resume_exactly_and_so_do_two_machines(make_prepared: Call
         for process in (first, second):
             output, _ = process.communicate(timeout=120)
             assert process.returncode == 0, output
-    assert results(nodes[0]) == results(whole)
+    assert results(nodes[0]) == results(uninterrupted)
     assert not list(nodes[1].path.glob("models/*.safetensors"))  # the main process writes
 
 

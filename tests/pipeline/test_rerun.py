@@ -32,7 +32,7 @@ def test_parameters_rerun_what_depends_on_them_and_old_values_restore_the_result
 
 def test_an_edit_of_the_gif_code_does_not_train_again(finished: Project) -> None:
     path = finished.path / "gan/plots/animation.py"
-    path.write_text(path.read_text() + "\n# a remark\n")
+    path.write_text(path.read_text() + "\n# a comment\n")
     assert finished.repro() == ["animate"]  # the GIF stays the same, so the report has nothing to do
     path.write_text(path.read_text().replace('"white"', '"gray"'))
     assert finished.repro() == ["animate", "report"]

@@ -1,4 +1,4 @@
-"""Other systems than the tutorial's run through the pipeline with changed parameters only."""
+"""Systems other than the tutorial's run in the pipeline with changed parameters only."""
 
 import json
 from collections.abc import Callable
@@ -48,7 +48,8 @@ def test_a_conditional_stylegan(finished: Project) -> None:
     assert {path.name for path in extras.glob("*.png")} == {"style_mixing.png", "truncation.png"}
 
     model = finished.path / "models/generator.safetensors"
-    sevens, zeros = generate(model, 3, label=7), generate(model, 3, label="0")
+    sevens = generate(model, 3, label=7)
+    zeros = generate(model, 3, label="0")
     assert sevens.shape == (3, 1, 8, 8)
     assert not np.array_equal(sevens, zeros)
     truncated = generate(model, 3, label=7, truncation=0)
@@ -94,7 +95,8 @@ def test_a_cyclegan_between_two_folders_of_images(make_project: Callable[..., Pr
     for name in ("classifier", "extras/target_classifier"):  # each also classifies translations of the other dataset
         assert read_metadata(project.path / f"models/{name}.safetensors")["augmentation"] == "strong"
 
-    images, out = project.path / "data/images/1", tmp_path / "translated"
+    images = project.path / "data/images/1"
+    out = tmp_path / "translated"
     result = project.python("-m", "gan.translate", "models/generator.safetensors", str(images), "--out", str(out))
     assert result.returncode == 0, result.stderr
     assert len(list(out.iterdir())) == 30

@@ -63,7 +63,9 @@ def test_every_image_of_the_report_is_shown_and_has_a_text(browser: Browser, fin
 
 def test_frame_viewer_follows_slider_keys_and_button(browser: Browser, finished: Project) -> None:
     page, problems = visit(browser, finished.path / "reports/index.html")
-    slider, play, position = page.locator("#slider"), page.locator("#play"), page.locator("#position")
+    slider = page.locator("#slider")
+    play = page.locator("#play")
+    position = page.locator("#position")
     frames = page.evaluate("JSON.parse(document.getElementById('frames-data').textContent)")
     assert len(frames) > 3
     assert slider.input_value() == str(len(frames) - 1)

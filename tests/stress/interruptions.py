@@ -76,7 +76,7 @@ FINISHING = KillPoint("finishing", "reports/history.tsv", 0.05)  # the first res
 
 
 def training_kill_point(max_delay: float) -> KillPoint:
-    """A moment of the training itself. A resumed run copies its earlier frames first, which is the trigger."""
+    """A kill point during the iterations. A resumed run copies its earlier frames first, which is the trigger."""
     return KillPoint("training", "reports/frames/*", max_delay)
 
 
@@ -125,7 +125,7 @@ def train(folder: Path) -> str:
 def train_with_kills(folder: Path, schedule: list[KillPoint], rng: random.Random) -> KillReport:
     """Train to the end, but kill the trainer at each kill point and start it again."""
     report = KillReport()
-    known = set(_partial_files(folder))
+    earlier_partial = set(_partial_files(folder))
     for point in schedule:
         with _trainer(folder) as process:
             _wait(process, folder, point, rng.uniform(0, point.max_delay))
@@ -135,8 +135,8 @@ def train_with_kills(folder: Path, schedule: list[KillPoint], rng: random.Random
                 break
         partial = set(_partial_files(folder))
         report.kills[point.name] += 1
-        report.partial_files += sorted(partial - known)
-        known = partial
+        report.partial_files += sorted(partial - earlier_partial)
+        earlier_partial = partial
     else:
         report.num_resumed += RESUME_MESSAGE in train(folder)
     report.leftover_files = _partial_files(folder)
@@ -237,7 +237,7 @@ def compare(num_kills: int, seed: int, epochs: int) -> bool:
             make_project(folder, DATA, changes)
         train(uninterrupted)
         timings = json.loads((uninterrupted / "reports/timings/train.json").read_text())
-        print(f"{epochs} epochs, {timings['seconds']:.1f} s of training without a stop; seed {seed}", flush=True)
+        print(f"{epochs} epochs, {timings['seconds']:.1f} s of training without kills; seed {seed}", flush=True)
         rng = random.Random(seed)
         report = train_with_kills(killed, kill_schedule(num_kills, timings["seconds"], rng), rng)
         expected = results(uninterrupted)
@@ -258,7 +258,7 @@ def compare(num_kills: int, seed: int, epochs: int) -> bool:
 
 
 def _format_counts(counter: Counter[str]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counter.most_common())
+    return ", ".join(f"{number} {name}" for name, number in counter.most_common())
 
 
 def main() -> None:

@@ -17,7 +17,9 @@ def test_two_presets_are_compared(finished: Project) -> None:
     assert [row[:2] for row in rows] == [["| hinge", "`train.loss=hinge`"], ["| packing", "`model.packing=2`"]]
     assert "`train.epochs=1`" in page
     for row in rows:
-        frechet_ratio, coverage, seconds = float(row[2]), float(row[3]), float(row[-1].strip(" |"))
+        frechet_ratio = float(row[2])
+        coverage = float(row[3])
+        seconds = float(row[-1].strip(" |"))
         assert frechet_ratio > 0
         assert 0 <= coverage <= 1
         assert seconds > 0
@@ -54,7 +56,8 @@ def test_workers_that_end_are_started_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     started: list[int] = []
-    idle, busy = "Worker status: 0 active, 0 idle", "Worker status: 1 active, 0 idle"
+    idle = "Worker status: 0 active, 0 idle"
+    busy = "Worker status: 1 active, 0 idle"
     queued = "a1 compare-hinge 05:49 AM Queued"
     succeeded = "b2 compare-hinge 05:49 AM Success"
 

@@ -36,12 +36,13 @@ def test_a_killed_experiment_is_repaired_and_a_live_one_left_alone(finished: Pro
     project.commit("long")
     project.set(train__lr=2e-3)  # edits that must not be lost: a parameter and a text
     readme = project.path / "README.md"
-    readme.write_text(readme.read_text() + "my words\n")
+    readme.write_text(readme.read_text() + "a user's text\n")
     old_checkpoints = set(project.path.glob(".checkpoints/*/step-*.pt"))
 
     with project.running(sys.executable, "-m", "dvc", "exp", "run") as dvc:
         wait_until(lambda: set(project.path.glob(".checkpoints/*/step-*.pt")) - old_checkpoints, dvc)
-        detached_head, refs = head(project), exec_refs(project)
+        detached_head = head(project)
+        refs = exec_refs(project)
         status, lines = doctor(project)
         assert status == 1
         assert len(lines) == 2
@@ -49,7 +50,7 @@ def test_a_killed_experiment_is_repaired_and_a_live_one_left_alone(finished: Pro
 
         dvc.kill()
         dvc.wait()
-        trainer = json.loads((project.path / ".checkpoints/here/holder.json").read_text())["process"]
+        trainer = json.loads((project.path / ".checkpoints/workspace/owner.json").read_text())["process"]
         status, lines = doctor(project, "--dry-run")
         assert status == 1
         orphan, detached, stale = lines
@@ -69,7 +70,7 @@ def test_a_killed_experiment_is_repaired_and_a_live_one_left_alone(finished: Pro
 
     assert doctor(project) == NOTHING
     edits = project.git("diff", "HEAD", "--unified=0", "params.yaml", "README.md")
-    assert "+  lr: 0.002" in edits and "+my words" in edits
+    assert "+  lr: 0.002" in edits and "+a user's text" in edits
     project.set(train__epochs=2)
     assert project.repro("train") == ["train"]
     assert "+  lr: 0.002" in project.git("diff", "HEAD", "params.yaml")
@@ -86,7 +87,8 @@ def test_after_a_successful_experiment_there_is_nothing_to_repair(make_project: 
 def test_locks_that_block_dvc_and_git(make_project: Callable[..., Project]) -> None:
     project = make_project()
     (project.path / ".dvc/tmp").mkdir()
-    lock, index_lock = project.path / ".dvc/tmp/rwlock", project.path / ".git/index.lock"
+    lock = project.path / ".dvc/tmp/rwlock"
+    index_lock = project.path / ".git/index.lock"
 
     def entry(pid: int) -> str:
         return json.dumps({"write": {str(project.path / "data/raw"): {"pid": pid, "cmd": "dvc repro"}}})
@@ -130,14 +132,15 @@ def detached(make_project: Callable[..., Project]) -> Project:
 
 
 def test_a_commit_on_no_branch_is_named_and_kept(detached: Project) -> None:
-    detached.git("commit", "--quiet", "--allow-empty", "--message=made while detached")
-    commit, refs = head(detached), exec_refs(detached)
+    detached.git("commit", "--quiet", "--allow-empty", "--message=while detached")
+    commit = head(detached)
+    refs = exec_refs(detached)
     status, [line] = doctor(detached)
     assert status == 1
     assert f"`git branch NAME {commit[:7]}`" in line
     assert (head(detached), exec_refs(detached)) == (commit, refs)
 
-    detached.git("branch", "mine", commit)
+    detached.git("branch", "keep", commit)
     status, lines = doctor(detached)
     assert status == 0
     assert lines[0].endswith("switched back to main")
@@ -146,20 +149,21 @@ def test_a_commit_on_no_branch_is_named_and_kept(detached: Project) -> None:
 
 
 def test_nothing_is_lost_if_git_refuses_to_switch(detached: Project) -> None:
-    commit, refs = head(detached), exec_refs(detached)
+    commit = head(detached)
+    refs = exec_refs(detached)
     params = detached.path / "params.yaml"
     text = params.read_text()
-    params.write_text("theirs: 1\n")
-    detached.git("commit", "--quiet", "--all", "--message=main goes on")
+    params.write_text("main: 1\n")
+    detached.git("commit", "--quiet", "--all", "--message=later")
     detached.git("branch", "--force", "main", "HEAD")
     detached.git("update-ref", "HEAD", commit)
-    params.write_text(text + "mine: 1\n")
+    params.write_text(text + "local: 1\n")
     detached.git("reset", "--quiet")
     status, [line] = doctor(detached)
     assert status == 1
     assert "not repaired: error: Your local changes" in line
     assert (head(detached), exec_refs(detached)) == (commit, refs)
-    assert "mine: 1" in params.read_text()
+    assert "local: 1" in params.read_text()
 
 
 def test_a_head_that_the_user_detached_stays(make_project: Callable[..., Project]) -> None:

@@ -1,4 +1,4 @@
-"""`python -m tools.preset` writes presets into params.yaml and keeps the rest of it."""
+"""`python -m tools.preset` writes presets into params.yaml and does not change other lines."""
 
 import difflib
 import re
@@ -44,7 +44,7 @@ def changed_lines(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_is_a_valid_system_and_says_what_it_reached(name: str) -> None:
+def test_every_preset_is_valid_and_lists_its_metrics(name: str) -> None:
     parameters = load_preset(name)
     for section, values in parameters.items():
         CONFIG_SECTIONS[section].parse(section, values)
@@ -107,7 +107,7 @@ def test_a_preset_can_be_set_and_reset(name: str, params: Path) -> None:
     assert params.read_text() == text.replace("threads: auto", "threads: 1")
 
 
-def test_several_presets_add_up_and_the_last_one_wins(params: Path) -> None:
+def test_a_later_preset_overrides_an_earlier_one(params: Path) -> None:
     apply_presets(["dcgan", "hinge", "stylegan"])
     lines = [line.split(" #")[0] for line in changed_lines(params.read_text())]
     assert lines == ["  architecture: stylegan", "  base_channels: 16", "  loss: hinge"]
@@ -168,17 +168,35 @@ def test_a_preset_of_your_own_is_checked_before_it_is_written(
     params: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(presets, "FOLDER", tmp_path)
-    monkeypatch.setattr(presets, "PRESETS", ["mine"])
-    monkeypatch.setattr("tools.preset.PRESETS", ["mine"])
+    monkeypatch.setattr(presets, "PRESETS", ["custom"])
+    monkeypatch.setattr("tools.preset.PRESETS", ["custom"])
     for text, message in (
         ("train:\n  losss: hinge\n", r"train\.losss: no such parameter; did you mean train\.loss\?"),
         ("train:\n  r1: -1\n", r"train\.r1: -1 is not allowed"),
         ("training:\n  r1: 1\n", "training: no such section"),
     ):
-        (tmp_path / "mine.yaml").write_text(text)
+        (tmp_path / "custom.yaml").write_text(text)
         with pytest.raises(UserError, match=message):
-            apply_presets(["mine"])
+            apply_presets(["custom"])
         assert params.read_text() == PARAMS
+
+
+@pytest.mark.parametrize("text", ["train:", "- a", "train: [", "train: 3"])
+def test_a_malformed_preset_is_named_and_changes_nothing(
+    text: str, params: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The malformed preset is not the one that is written, but one of those that the last message compares with."""
+    before = params.read_text()
+    folder = tmp_path / "presets"
+    folder.mkdir()
+    (folder / "good.yaml").write_text("train:\n  lr: 0.5\n")
+    (folder / "mine.yaml").write_text(text)
+    monkeypatch.setattr(presets, "FOLDER", folder)
+    monkeypatch.setattr(presets, "PRESETS", ["good", "mine"])
+    monkeypatch.setattr("tools.preset.PRESETS", ["good", "mine"])
+    with pytest.raises(UserError, match=r"presets/mine\.yaml: (cannot be read|needs sections with keys)"):
+        apply_presets(["good"])
+    assert params.read_text() == before
 
 
 def test_unknown_names_and_the_list(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,7 +212,7 @@ def test_unknown_names_and_the_list(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert [line.partition(":")[0] for line in lines if not line.startswith(" ")] == list(PRESETS)
 
 
-def test_it_runs_as_a_command(params: Path) -> None:
+def test_preset_runs_as_a_command(params: Path) -> None:
     command = [sys.executable, "-m", "tools.preset", "wgan-gp"]
     result = subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
     assert (result.stdout, result.stderr) == ("preset: train.loss: auto → wgan-gp\n", "")

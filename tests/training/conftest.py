@@ -1,4 +1,4 @@
-"""What the tests of this folder have in common."""
+"""Fixtures of the training tests."""
 
 import pytest
 import torch
@@ -6,5 +6,5 @@ import torch
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
-    """The same random pictures in every run, so that a tolerance holds always or never."""
+    """Seed PyTorch, so that a comparison with a tolerance has the same result in every run."""
     torch.manual_seed(0)

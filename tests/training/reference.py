@@ -1,6 +1,7 @@
-"""The plain reference loop: every noise → image system written as papers do, with torch's own optimizer.
+"""The plain reference loop: every noise → image system as the papers define it, with torch.optim.Adam.
 
-It shares no code with the trainer but its networks. D is called afresh for every use, as in the tutorial.
+It takes networks, hyperparameters and layer noise from the trainer, and nothing of its step. The discriminator is
+called again for every use of its output, as in the tutorial.
 """
 
 import copy
@@ -78,8 +79,8 @@ class ReferenceTrainer:
             self.discriminator.parameters(), lr=self.hparams.discriminator_lr, betas=betas
         )
 
-    def step(self, batch: Batch) -> tuple[float, float]:
-        """Run one iteration; return the losses of generator and discriminator."""
+    def step(self, batch: Batch) -> tuple[float, float, float]:
+        """Run one iteration; return the losses of generator and discriminator, and the penalty."""
         hparams = self.hparams
         real = batch.images
         labels = [batch.labels] if self.trainer.model_config.conditional and batch.labels is not None else []
@@ -99,16 +100,17 @@ class ReferenceTrainer:
         real_logits = self.discriminator(real, *labels)
         fake_logits = self.discriminator(fake, *labels)
         _, d_loss = reference_losses(hparams.loss, real_logits, fake_logits)
-        total = d_loss
+        penalty = torch.zeros(())
         if self.iteration % hparams.penalty_every == 0:
             if hparams.gradient_penalty:
                 alpha = torch.rand(len(real), 1, 1, 1, generator=self.rng)
-                penalty = ((self.gradient_norms((1 - alpha) * real + alpha * fake, labels) - 1) ** 2).mean()
-                total = total + hparams.penalty_every * hparams.gradient_penalty * penalty
+                norms = self.gradient_norms((1 - alpha) * real + alpha * fake, labels)
+                penalty = penalty + hparams.gradient_penalty * ((norms - 1) ** 2).mean()
             for gamma, images in ((hparams.r1, real), (hparams.r2, fake)):
                 if gamma:
-                    penalty = (self.gradient_norms(images, labels) ** 2).mean()
-                    total = total + hparams.penalty_every * gamma / 2 * penalty
+                    penalty = penalty + gamma / 2 * (self.gradient_norms(images, labels) ** 2).mean()
+            penalty = hparams.penalty_every * penalty
+        total = d_loss + penalty
         self.d_optimizer.zero_grad()
         total.backward()
         self.d_optimizer.step()
@@ -118,7 +120,7 @@ class ReferenceTrainer:
             self.g_optimizer.step()
         self.iteration += 1
         self.trainer.iteration = 0
-        return g_loss.item(), d_loss.item()
+        return g_loss.item(), d_loss.item(), penalty.item()
 
     def gradient_norms(self, images: Tensor, labels: list[Tensor]) -> Tensor:
         """Return the norm of each logit's gradient with respect to its images, [B]."""

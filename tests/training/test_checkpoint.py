@@ -13,29 +13,29 @@ from gan.config import UserError
 from gan.training.checkpoint import CheckpointManager, fingerprint
 
 
-def make_state(step: int, **more: torch.Tensor) -> dict[str, Any]:
-    return {"trainer": {"weights": torch.full((100,), float(step)), **more}, "metrics_log": {}}
+def make_state(step: int, **tensors: torch.Tensor) -> dict[str, Any]:
+    return {"trainer": {"weights": torch.full((100,), float(step)), **tensors}, "metrics_log": {}}
 
 
 def saved_step(loaded: dict[str, Any] | None) -> float | None:
     return None if loaded is None else float(loaded["trainer"]["weights"][0])
 
 
-def with_flipped_bit(whole: bytes) -> bytes:
+def flip_bit(content: bytes) -> bytes:
     """Flip one bit of a weight."""
-    index = whole.index(torch.full((100,), 30.0).numpy().tobytes())
-    return whole[:index] + bytes([whole[index] ^ 1]) + whole[index + 1 :]
+    index = content.index(torch.full((100,), 30.0).numpy().tobytes())
+    return content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :]
 
 
 DAMAGES: list[Callable[[bytes], bytes]] = [
     lambda _: b"",
     lambda _: b"not a checkpoint",
-    lambda whole: whole[: len(whole) // 2],
-    with_flipped_bit,
+    lambda content: content[: len(content) // 2],
+    flip_bit,
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=["empty", "foreign", "torn", "a flipped bit"])
+@pytest.mark.parametrize("damage", DAMAGES, ids=["empty", "not a checkpoint", "truncated", "flipped bit"])
 def test_two_checkpoints_are_kept_and_damaged_ones_are_skipped(
     damage: Callable[[bytes], bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -51,24 +51,24 @@ def test_two_checkpoints_are_kept_and_damaged_ones_are_skipped(
     assert "step-000000030.pt is damaged" in capsys.readouterr().err
 
 
-def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_checkpoint_of_another_program_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"epoch": 3, "state_dict": {}}, tmp_path / "step-000000003.pt")
     (tmp_path / "step-old.pt").write_bytes(b"")
     assert CheckpointManager(tmp_path).load(9) is None
     assert "step-000000003.pt is damaged (not a checkpoint of this project)" in capsys.readouterr().err
 
 
-def test_a_checkpoint_of_an_earlier_version_is_refused_by_name_and_left_beside(
+def test_a_checkpoint_of_an_earlier_version_is_reported_and_renamed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old = tmp_path / "step-000000003.pt"
-    torch.save({"game": {"players": []}, "history": {}, "threads": 2}, old)
+    torch.save({"game": {}, "history": {}, "threads": 2}, old)
     assert CheckpointManager(tmp_path).load(9) is None
     assert f"{old} is a checkpoint of an earlier version of this project; not used" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["step-000000003.old"]
 
 
-def test_a_shorter_run_keeps_its_own_checkpoints_beside_those_of_a_longer_one(tmp_path: Path) -> None:
+def test_a_shorter_run_keeps_its_checkpoints_and_those_of_a_longer_one(tmp_path: Path) -> None:
     checkpoints = CheckpointManager(tmp_path)
     for step in (100, 200):
         checkpoints.save(step, make_state(step))
@@ -83,7 +83,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     checkpoints = CheckpointManager(tmp_path)
     checkpoints.save(1, make_state(1))
     with pytest.raises(UserError, match=r"a weight became infinite or not a number at or before iteration 2"):
-        checkpoints.save(2, make_state(2, other=torch.tensor([1.0, float("nan")])))
+        checkpoints.save(2, make_state(2, bias=torch.tensor([1.0, float("nan")])))
     assert saved_step(checkpoints.load(9)) == 1
 
 
@@ -91,25 +91,26 @@ def test_a_full_disk_is_reported_and_leaves_the_last_checkpoint(tmp_path: Path) 
     checkpoints = CheckpointManager(tmp_path)
     checkpoints.save(1, make_state(1))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit fails, as on a full disk
+    # A write beyond the limit fails, as on a full disk.
+    previous_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
         with pytest.raises(UserError, match=r"step-000000002.*could not be written.*last good one is step-000000001"):
             checkpoints.save(2, make_state(2, large=torch.zeros(100_000)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
+        signal.signal(signal.SIGXFSZ, previous_handler)
     assert saved_step(checkpoints.load(9)) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["step-000000001.pt"]
 
 
 def test_the_fingerprint_depends_on_config_data_and_code_but_not_on_their_folder(tmp_path: Path) -> None:
-    def of(folder: str, config: object, data: str, code: str) -> str:
+    def compute(folder: str, value: int, data: str, code: str) -> str:
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / "data").write_text(data)
         (tmp_path / folder / "code.py").write_text(code)
-        return fingerprint({"a": config}, [tmp_path / folder / "data", tmp_path / folder / "code.py"])
+        return fingerprint({"a": value}, [tmp_path / folder / "data", tmp_path / folder / "code.py"])
 
-    one = of("x", 1, "d", "c")
-    assert one == of("y", 1, "d", "c")
-    assert len({one, of("x", 2, "d", "c"), of("x", 1, "e", "c"), of("x", 1, "d", "d")}) == 4
+    expected = compute("x", 1, "d", "c")
+    assert compute("y", 1, "d", "c") == expected
+    assert len({expected, compute("x", 2, "d", "c"), compute("x", 1, "e", "c"), compute("x", 1, "d", "d")}) == 4

@@ -1,7 +1,6 @@
-"""CycleGAN's step against one that is written plainly, its pool, and its state."""
+"""CycleGAN's step against the paper's formulas, its image pool, and its state."""
 
 import copy
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,15 +9,18 @@ from gan.data.dataset import Batch
 from gan.networks.config import ModelConfig
 from gan.training.config import TrainConfig
 from gan.training.cyclegan_trainer import POOL_SIZE, CycleGANTrainer, ImagePool
+from gan.training.distributed import SINGLE_PROCESS, DistributedContext
 from tests.conftest import float64_default
+from tests.training.test_trainer import RecordingContext
 
 SHAPE = (1, 16, 16)
 MODEL = ModelConfig(architecture="cyclegan", base_channels=4, residual_blocks=1)
 
 
-def make_trainer(**config: Any) -> CycleGANTrainer:
-    train = TrainConfig(batch_size=4, seed=3, **config)
-    return CycleGANTrainer(MODEL, train, SHAPE, preview_inputs=torch.zeros(2, *SHAPE))
+def make_trainer(context: DistributedContext = SINGLE_PROCESS, precision: str = "float32") -> CycleGANTrainer:
+    config = TrainConfig(batch_size=4, seed=3)
+    preview_inputs = torch.zeros(2, *SHAPE)
+    return CycleGANTrainer(MODEL, config, SHAPE, preview_inputs=preview_inputs, context=context, precision=precision)
 
 
 def make_batches(num_batches: int, size: int = 4) -> list[Batch]:
@@ -34,17 +36,22 @@ def l1(first: Tensor, second: Tensor) -> Tensor:
     return (first - second).abs().mean()
 
 
-def test_steps_equal_plainly_written_ones() -> None:
+def test_steps_equal_the_papers_formulas() -> None:
     with float64_default():
         trainer = make_trainer()
         generators, discriminators = copy.deepcopy((trainer.generator, trainer.discriminator))
-        g, f, d_a, d_b = generators.g_ab, generators.g_ba, discriminators.d_a, discriminators.d_b
+        g = generators.g_ab
+        f = generators.g_ba
+        d_a = discriminators.d_a
+        d_b = discriminators.d_b
         g_optimizer = torch.optim.Adam(generators.parameters(), lr=2e-4, betas=(0.5, 0.999))
         d_optimizer = torch.optim.Adam(discriminators.parameters(), lr=2e-4, betas=(0.5, 0.999))
-        for batch in make_batches(5):  # the pools are not full, so every fake image is shown
-            a, b = batch.images, batch.target_images
+        for batch in make_batches(5):  # the pools are not full, so they return every fake image
+            a = batch.images
+            b = batch.target_images
             assert b is not None
-            fake_b, fake_a = g(a), f(b)
+            fake_b = g(a)
+            fake_a = f(b)
             g_loss = ((d_b(fake_b) - 1) ** 2).mean() + ((d_a(fake_a) - 1) ** 2).mean()
             g_loss = g_loss + 10 * (l1(f(fake_b), a) + l1(g(fake_a), b)) + 5 * (l1(g(b), b) + l1(f(a), a))
             g_grads = torch.autograd.grad(g_loss, list(generators.parameters()))
@@ -59,12 +66,12 @@ def test_steps_equal_plainly_written_ones() -> None:
             metrics = trainer.step(batch)
             assert len(metrics) == len(trainer.metric_names)
             torch.testing.assert_close(metrics[1], d_loss.detach() / 2)
-        for network, plain in ((trainer.generator, generators), (trainer.discriminator, discriminators)):
+        for network, expected in ((trainer.generator, generators), (trainer.discriminator, discriminators)):
             for key, value in network.named_parameters():
-                torch.testing.assert_close(value, plain.get_parameter(key), rtol=1e-7, atol=1e-10, msg=key)
+                torch.testing.assert_close(value, expected.get_parameter(key), rtol=1e-7, atol=1e-10, msg=key)
 
 
-def test_the_pool_shows_old_images_about_half_the_time_and_each_once_at_a_time() -> None:
+def test_about_half_of_the_images_come_from_the_pool_without_repeats() -> None:
     rng = torch.Generator().manual_seed(3)
     pool = ImagePool(torch.zeros(0, *SHAPE))
     for i in range(POOL_SIZE // 4 + 1):
@@ -74,12 +81,12 @@ def test_the_pool_shows_old_images_about_half_the_time_and_each_once_at_a_time()
     num_old = 0
     for i in range(100, 300):
         fakes = torch.full((4, *SHAPE), float(i)) + torch.arange(4).view(4, 1, 1, 1) / 8
-        before = pool.images.clone()
+        previous_images = pool.images.clone()
         values = pool.query(fakes, rng)[:, 0, 0, 0]
-        assert len(values.unique()) == 4 or i < 150  # no image is shown twice
+        assert len(values.unique()) == 4 or i < 150  # no image is returned twice
         is_old = values < i
         num_old += int(is_old.sum())
-        assert torch.isin(values[is_old], before[:, 0, 0, 0]).all()
+        assert torch.isin(values[is_old], previous_images[:, 0, 0, 0]).all()
         stored = fakes[is_old][:, 0, 0, 0]  # the new image takes the place of the old one
         assert torch.isin(stored, pool.images[:, 0, 0, 0]).all()
     assert 0.42 < num_old / 800 < 0.58
@@ -87,10 +94,10 @@ def test_the_pool_shows_old_images_about_half_the_time_and_each_once_at_a_time()
 
 def test_a_state_resumes_to_the_bit_with_full_pools() -> None:
     batches = make_batches(30)
-    whole = make_trainer()
+    uninterrupted = make_trainer()
     interrupted = make_trainer()
     for batch in batches:
-        expected = whole.step(batch)
+        expected = uninterrupted.step(batch)
     for batch in batches[:20]:
         interrupted.step(batch)
     resumed = make_trainer()
@@ -98,7 +105,30 @@ def test_a_state_resumes_to_the_bit_with_full_pools() -> None:
     for batch in batches[20:]:
         metrics = resumed.step(batch)
     assert metrics.equal(expected)
-    for name, network in whole.networks().items():
-        other = resumed.networks()[name].state_dict()
-        assert all(value.equal(other[key]) for key, value in network.state_dict().items())
-    assert whole.preview_images().shape == (2, *SHAPE)
+    for name, network in uninterrupted.networks().items():
+        resumed_state = resumed.networks()[name].state_dict()
+        assert all(value.equal(resumed_state[key]) for key, value in network.state_dict().items())
+    assert uninterrupted.preview_images().shape == (2, *SHAPE)
+
+
+def test_shards_of_a_batch_add_up_to_the_whole() -> None:
+    with float64_default():
+        (batch,) = make_batches(1)
+        assert batch.target_images is not None
+        recorded = []
+        for context in (RecordingContext(0, True), RecordingContext(0, False), RecordingContext(1, False)):
+            trainer = make_trainer(context)
+            trainer.step(Batch(context.shard(batch.images), None, 4, context.shard(batch.target_images)))
+            recorded.append(context.recorded)
+        whole, first, second = recorded
+        assert len(whole) == 3  # gradients of both networks, metrics
+        for total, a, b in zip(whole, first, second, strict=True):
+            torch.testing.assert_close(a + b, total, rtol=1e-9, atol=1e-12)
+
+
+def test_mixed_precision_equals_single_precision_to_its_rounding() -> None:
+    (batch,) = make_batches(1)
+    single, mixed = (make_trainer(precision=precision).step(batch) for precision in ("float32", "bfloat16"))
+    assert mixed.dtype == torch.float32
+    assert not mixed.equal(single)
+    torch.testing.assert_close(mixed, single, atol=0.03, rtol=0.03)

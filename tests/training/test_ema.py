@@ -16,7 +16,7 @@ def test_the_average_follows_its_recurrence() -> None:
     for t, weight in enumerate([1.0, 2.0, -3.0, 5.0, 7.0] * 10):
         nn.init.constant_(network.weight, weight)
         ema.update()
-        if t % UPDATE_INTERVAL == 0:  # as if these weights had been there for UPDATE_INTERVAL steps
+        if t % UPDATE_INTERVAL == 0:  # as if these were the weights of the last UPDATE_INTERVAL steps
             for step in range(t - UPDATE_INTERVAL + 1, t + 1):
                 beta = 0.0 if t == 0 else min(0.9, (1 + step) / (10 + step))
                 expected = beta * expected + (1 - beta) * weight

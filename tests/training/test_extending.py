@@ -29,4 +29,4 @@ def test_the_loss_in_the_docs_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     bright = torch.full((64, 1, 4, 4), 0.8)
     values = torch.stack([trainer.step(Batch.single_process(bright)) for _ in range(300)])
     assert values.isfinite().all()
-    assert (trainer.preview_images().mean() - 0.8).abs() < 0.3  # it has learnt to draw what there is
+    assert (trainer.preview_images().mean() - 0.8).abs() < 0.3  # it generates bright images

@@ -1,7 +1,7 @@
 """Every system's step against the plain reference loop; state, shards, penalties, hyperparameters."""
 
 import copy
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gan.config import UserError
 from gan.data.dataset import Batch, BatchLoader
 from gan.networks.config import ModelConfig
-from gan.training.config import TrainConfig
+from gan.training.config import LossName, TrainConfig
 from gan.training.distributed import SINGLE_PROCESS, DistributedContext
 from gan.training.hparams import resolve_hparams
 from gan.training.losses import LOSSES
@@ -39,6 +39,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "minibatch discrimination": ({"minibatch_discrimination": True}, {}),
     "packing": ({"packing": 2}, {}),
     "packed wgan-gp": ({"packing": 2}, {"loss": "wgan-gp", "discriminator_steps": 2}),
+    "lazy r2, two steps": ({}, {"r2": 0.5, "penalty_every": 2, "discriminator_steps": 2}),
     "conditional": ({"conditional": True}, {}),
     "conditional relativistic": ({"conditional": True}, {"loss": "relativistic"}),
     "dcgan": ({"architecture": "dcgan"}, {}),
@@ -73,30 +74,33 @@ def test_steps_equal_the_references(name: str) -> None:
         reference = ReferenceTrainer(trainer, seed=3)
         initial = copy.deepcopy([trainer.generator.state_dict(), trainer.discriminator.state_dict()])
         expected = [reference.step(batch) for batch in batches]
-        losses = [tuple(trainer.step(batch)[:2].tolist()) for batch in batches]
-        torch.testing.assert_close(losses, expected, rtol=1e-9, atol=1e-12)
+        metrics = [trainer.step(batch) for batch in batches]
+        for values, (g_loss, d_loss, penalty) in zip(metrics, expected, strict=True):
+            torch.testing.assert_close(values[:2].tolist(), [g_loss, d_loss], rtol=1e-9, atol=1e-12)
+            if trainer.hparams.has_penalty:
+                torch.testing.assert_close(values[4].item(), penalty, rtol=1e-9, atol=1e-12)
         networks = (trainer.generator, trainer.discriminator)
-        plain_networks = (reference.generator, reference.discriminator)
-        for network, plain, before in zip(networks, plain_networks, initial, strict=True):
+        reference_networks = (reference.generator, reference.discriminator)
+        for network, reference_network, initial_state in zip(networks, reference_networks, initial, strict=True):
             for key, value in network.named_parameters():
-                torch.testing.assert_close(value, plain.get_parameter(key), rtol=1e-6, atol=1e-9, msg=key)
-            assert any(not value.equal(before[key]) for key, value in network.named_parameters())
+                torch.testing.assert_close(value, reference_network.get_parameter(key), rtol=1e-6, atol=1e-9, msg=key)
+            assert any(not value.equal(initial_state[key]) for key, value in network.named_parameters())
 
 
 def assert_same_networks(first: GANTrainer, second: GANTrainer) -> None:
     for name, network in first.networks().items():
-        other = second.networks()[name].state_dict()
-        assert all(value.equal(other[key]) for key, value in network.state_dict().items())
+        second_state = second.networks()[name].state_dict()
+        assert all(value.equal(second_state[key]) for key, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_state_resumes_to_the_bit_and_leaves_torchs_rng_alone(name: str) -> None:
+def test_a_state_resumes_to_the_bit_and_does_not_change_torchs_rng(name: str) -> None:
     batches = make_batches(6)
-    whole = make_trainer(name)
+    uninterrupted = make_trainer(name)
     interrupted = make_trainer(name)
     rng_state = torch.get_rng_state()
     for batch in batches:
-        expected = whole.step(batch)
+        expected = uninterrupted.step(batch)
     for batch in batches[:3]:
         interrupted.step(batch)
     resumed = make_trainer(name)
@@ -104,14 +108,14 @@ def test_a_state_resumes_to_the_bit_and_leaves_torchs_rng_alone(name: str) -> No
     for batch in batches[3:]:
         metrics = resumed.step(batch)
     assert metrics.equal(expected)
-    assert len(metrics) == len(whole.metric_names)
-    assert_same_networks(whole, resumed)
-    assert whole.preview_images().equal(resumed.preview_images())
+    assert len(metrics) == len(uninterrupted.metric_names)
+    assert_same_networks(uninterrupted, resumed)
+    assert uninterrupted.preview_images().equal(resumed.preview_images())
     assert torch.get_rng_state().equal(rng_state)
 
 
 class RecordingContext(DistributedContext):
-    """One of two ranks. Records what it is asked to sum and leaves it as it is; `whole`: every shard is the batch."""
+    """One of two ranks. Records the tensors of all_reduce and returns them unchanged. whole: the shard is the batch."""
 
     recorded: list[Tensor]
     whole: bool
@@ -140,8 +144,8 @@ class RecordingContext(DistributedContext):
         ("packed wgan-gp", 8),
     ],
 )
-def test_shards_of_a_batch_add_up_to_the_whole(name: str, size: int) -> None:
-    """What two ranks sum (gradients of both networks, metrics) is what one process computes, also of uneven shards."""
+def test_sums_over_two_ranks_equal_one_process(name: str, size: int) -> None:
+    """Gradients and metrics, summed over two ranks, equal those of one process, also with uneven shards."""
     with float64_default():
         (batch,) = make_batches(1)
         assert batch.labels is not None
@@ -158,8 +162,12 @@ def test_shards_of_a_batch_add_up_to_the_whole(name: str, size: int) -> None:
             torch.testing.assert_close(a + b, total, rtol=1e-12, atol=1e-14)
 
 
+def test_every_loss_can_be_configured() -> None:
+    assert set(get_args(LossName)) == {"auto", *LOSSES}
+
+
 @pytest.mark.parametrize("name", LOSSES)
-def test_losses_are_the_papers(name: str) -> None:
+def test_losses_equal_the_papers_formulas(name: str) -> None:
     real, fake = torch.randn(2, 9, 1, dtype=torch.float64)
     loss = LOSSES[name]()
     g_loss, d_loss = reference_losses(name, real, fake)
@@ -168,8 +176,8 @@ def test_losses_are_the_papers(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_outputs_are_probabilities_where_the_best_logit_is_that_of_one(name: Any) -> None:
-    """With three real images per fake one, all alike, sigmoid(logit) of the best discriminator is 3 / 4."""
+def test_outputs_are_probabilities_if_the_optimal_logit_is_that_of_a_probability(name: Any) -> None:
+    """With three real images per fake image, all equal, sigmoid(logit) of the optimal discriminator is 3 / 4."""
     hparams = resolve_hparams(ModelConfig(), TrainConfig(loss=name), 28)
     logit = torch.tensor(3.0, dtype=torch.float64).log().view(1, 1)
     real = logit.clone().requires_grad_()
@@ -233,7 +241,7 @@ def test_the_generators_gradient_is_exact_however_certain_the_discriminator_is(
     assert error <= 1e-5 * size + 1e-18
 
 
-def test_previews_leave_the_training_as_it_is() -> None:
+def test_previews_do_not_affect_the_training() -> None:
     trainers = [make_trainer("mlp") for _ in range(2)]
     for i, batch in enumerate(make_batches(5)):
         metrics = [trainer.step(batch) for trainer in trainers]
@@ -273,13 +281,15 @@ def test_the_learning_rate_scale_multiplies_both_rates(name: str) -> None:
     with float64_default():
         (batch,) = make_batches(1)
         trainers = [make_trainer(name) for _ in range(2)]
-        before = copy.deepcopy(trainers[0].generator.state_dict())
+        before = [copy.deepcopy(network.state_dict()) for network in (trainers[0].generator, trainers[0].discriminator)]
         trainers[1].set_lr_scale(0.25)
         for trainer in trainers:
             trainer.step(batch)
-        for key, value in trainers[0].generator.named_parameters():
-            scaled = trainers[1].generator.get_parameter(key)
-            torch.testing.assert_close(scaled - before[key], (value - before[key]) / 4, rtol=1e-6, atol=1e-12)
+        full_rate, scaled_rate = ((trainer.generator, trainer.discriminator) for trainer in trainers)
+        for network, scaled, initial in zip(full_rate, scaled_rate, before, strict=True):
+            for key, value in network.named_parameters():
+                change = scaled.get_parameter(key) - initial[key]
+                torch.testing.assert_close(change, (value - initial[key]) / 4, rtol=1e-6, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +343,7 @@ def test_auto_is_the_published_value_and_explicit_values_are_kept(
         ),
     ],
 )
-def test_settings_that_exclude_each_other_are_refused(
+def test_values_that_cannot_be_combined_are_refused(
     model: dict[str, Any], train: dict[str, Any], num_classes: int, message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
@@ -349,3 +359,26 @@ def test_a_batch_that_the_discriminator_cannot_group_is_refused(model: dict[str,
     if 8 % multiple:
         with pytest.raises(UserError, match=rf"train\.batch_size: 8 is not a multiple of {multiple}"):
             BatchLoader(torch.zeros(30, *SHAPE, dtype=torch.uint8), 8, 0, group_size=multiple)
+
+
+def test_the_average_is_updated_after_each_step_of_the_generator() -> None:
+    trainer = make_trainer("wgan-gp")  # two discriminator steps per generator step
+    assert trainer.ema is not None
+    batches = make_batches(4)
+    for batch in batches[:2]:
+        trainer.step(batch)
+    assert all(ema.equal(weights) for ema, weights in zip(trainer.ema.ema_params, trainer.g_params, strict=True))
+    for batch in batches[2:]:
+        trainer.step(batch)
+    assert trainer.ema.num_steps == 2
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("model", [{}, {"architecture": "dcgan"}, {"architecture": "stylegan"}])
+def test_penalties_work_in_both_precisions(model: dict[str, Any], precision: str) -> None:
+    config = TrainConfig(batch_size=8, r1=0.5, r2=0.5, penalty_every=2)
+    trainer = GANTrainer(ModelConfig(**SMALL, **model), config, SHAPE, precision=precision)
+    metrics = torch.stack([trainer.step(batch) for batch in make_batches(4)])
+    assert metrics.dtype == torch.float32
+    assert metrics.isfinite().all()
+    assert (metrics[::2, 4] > 0).all() and (metrics[1::2, 4] == 0).all()
