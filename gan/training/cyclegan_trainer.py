@@ -82,7 +82,7 @@ class CycleGANTrainer(BaseTrainer):
         a = batch.images
         b = batch.target_images
         assert b is not None
-        weight = len(a) / batch.global_size  # of this rank's means in the batch's; 1 for a single process
+        weight = len(a) / batch.global_size  # of this rank's mean in the batch's; 1 for one process
         g_ab = self.generator.g_ab
         g_ba = self.generator.g_ba
 

@@ -35,17 +35,13 @@ class HParams(NamedTuple):
         return self.loss in ("non-saturating", "saturating")
 
 
-PUBLISHED: dict[str, dict[str, Any]] = {
+PUBLISHED = {
     # Gulrajani et al. 2017, algorithm 1: https://arxiv.org/abs/1704.00028
-    "wgan-gp": {
-        "lr": 1e-4,
-        "discriminator_lr": 1e-4,
-        "betas": (0.0, 0.9),
-        "discriminator_steps": 5,
-        "gradient_penalty": 10.0,
-    },
+    "wgan-gp": HParams(
+        "wgan-gp", lr=1e-4, discriminator_lr=1e-4, betas=(0.0, 0.9), discriminator_steps=5, gradient_penalty=10.0
+    ),
     # R3GAN (Huang et al. 2024) on Stacked MNIST: https://arxiv.org/abs/2501.05441
-    "relativistic": {"betas": (0.0, 0.99), "r1": 1.0, "r2": 1.0},
+    "relativistic": HParams("relativistic", betas=(0.0, 0.99), r1=1.0, r2=1.0),
 }
 """Values published with a loss, by its name. The others take HParams' defaults."""
 
@@ -67,7 +63,7 @@ def published_defaults(model: ModelConfig, train: TrainConfig, image_side: int) 
     loss = train.loss
     if loss == "auto":
         loss = "lsgan" if model.architecture == "cyclegan" else "non-saturating"
-    hparams = HParams(loss, **PUBLISHED.get(loss, {}))
+    hparams = PUBLISHED.get(loss, HParams(loss))
     if model.architecture == "stylegan":
         hparams = hparams._replace(lr=STYLEGAN_LR, discriminator_lr=STYLEGAN_LR, betas=STYLEGAN_BETAS)
         if loss not in PUBLISHED:

@@ -13,11 +13,6 @@ from gan.config import UserError
 from gan.io import write_json, write_text
 
 
-def empty_tensor() -> Tensor:
-    """Return a tensor without elements."""
-    return torch.zeros(0)
-
-
 @dataclass
 class MetricsLog:
     """Means of the metrics `metric_names`: per `log_interval` iterations for the table, per epoch for the screen.
@@ -30,8 +25,8 @@ class MetricsLog:
     steps_per_epoch: int
     step: int = 0  # iterations so far
     records: list[list[float]] = field(default_factory=list)
-    window_sum: Tensor = field(default_factory=empty_tensor)
-    epoch_sum: Tensor = field(default_factory=empty_tensor)
+    window_sum: Tensor = field(default_factory=lambda: torch.zeros(0))
+    epoch_sum: Tensor = field(default_factory=lambda: torch.zeros(0))
 
     @property
     def columns(self) -> list[str]:

@@ -26,8 +26,8 @@ from gan.training.penalties import wgan_gp_penalty, zero_centered_penalty
 from gan.training.summary import summarize_networks
 
 NUM_PREVIEW_IMAGES = 25
-BN_SAMPLES = 2048  # latents that the average's BatchNorm statistics are computed from
-BN_SAMPLES_PREVIEW = 512  # the same for a frame of the animation, which must be quick
+BN_SAMPLES = 2048  # latents for the BatchNorm statistics of the weight average
+BN_SAMPLES_PREVIEW = 512  # the same for a frame of the animation; fewer, to be fast
 
 
 class BaseTrainer(ABC):
@@ -51,7 +51,7 @@ class BaseTrainer(ABC):
     ) -> None:
         """num_classes: of the dataset, 0 if it has no labels. precision: float32, or bfloat16 for mixed precision.
 
-        Raises UserError if settings exclude each other.
+        Raises UserError if values cannot be combined.
         """
         self.device = torch.device(device)
         self.context = context
@@ -91,7 +91,7 @@ class BaseTrainer(ABC):
         """Return the layers of the networks as text."""
 
     def forward(self, network: nn.Module, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Run a network, in mixed precision if the trainer's precision is bfloat16; the output is float32."""
+        """Run a network on x [B, …] and labels [B]; with precision bfloat16, in autocast. The output is float32."""
         if self.precision == "float32":
             output: Tensor = network(x, labels)
             return output
@@ -100,7 +100,7 @@ class BaseTrainer(ABC):
         return output.float()
 
     def mean_output(self, logits: Tensor) -> Tensor:
-        """Return the discriminator's mean output: a probability where the loss has one, else a logit."""
+        """Return the mean of logits [B, 1] or, where the loss has them, of the probabilities; a scalar."""
         logits = logits.detach()
         return (logits.sigmoid() if self.hparams.outputs_probabilities else logits).mean()
 
@@ -114,12 +114,9 @@ class BaseTrainer(ABC):
         return copy.deepcopy(self.sampling_network()).eval()
 
     def networks(self) -> dict[str, nn.Module]:
-        """Return the networks worth saving by file name, in eval mode."""
-        networks = {
-            "generator": self.sampling_network(),
-            "generator_raw": self.generator,
-            "discriminator": self.discriminator,
-        }
+        """Return the networks to save by file name, in eval mode."""
+        sampling_network = self.sampling_network()
+        networks = {"generator": sampling_network, "generator_raw": self.generator, "discriminator": self.discriminator}
         return {name: network.eval() for name, network in networks.items()}
 
     def state_dict(self) -> dict[str, Any]:
@@ -143,7 +140,7 @@ class BaseTrainer(ABC):
 
 
 class GANTrainer(BaseTrainer):
-    """A generator that makes images of noise, against a discriminator (Goodfellow et al. 2014, algorithm 1)."""
+    """A generator of images from noise, against a discriminator (Goodfellow et al. 2014, algorithm 1)."""
 
     metric_names: tuple[str, ...] = ("generator_loss", "discriminator_loss", "d_real", "d_fake")
 
@@ -180,12 +177,12 @@ class GANTrainer(BaseTrainer):
     def step(self, batch: Batch) -> Tensor:
         """Run one iteration; see BaseTrainer.step.
 
-        Both gradients are taken at the current weights, so it does not matter which network moves first. The gradient
-        of the generator's loss is computed at the fake images and then propagated through the generator, so the
-        discriminator runs once per image. Of several discriminator steps, the generator moves in the last.
+        Both gradients are taken at the current weights, so the order of the two updates does not matter. The gradient
+        of the generator's loss is computed at the fake images and then propagated through the generator: the
+        discriminator runs once per image. Of several discriminator steps, the last one also updates the generator.
         """
         labels = batch.labels if self.num_classes else None
-        weight = len(batch.images) / batch.global_size  # of this rank's means in the batch's; 1 for a single process
+        weight = len(batch.images) / batch.global_size  # of this rank's mean in the batch's; 1 for one process
         update_generator = (self.iteration + 1) % self.hparams.discriminator_steps == 0
         penalize = self.hparams.has_penalty and self.iteration % self.hparams.penalty_every == 0
 
@@ -206,7 +203,7 @@ class GANTrainer(BaseTrainer):
             penalty = weight * self.penalties(real_input, fake_input, logits, labels, batch.global_size)
             d_total = d_loss + penalty
 
-        if update_generator:  # before the discriminator moves; d_total.backward() needs the same graph
+        if update_generator:  # before the discriminator is updated; d_total.backward() needs the same graph
             (fake_grad,) = torch.autograd.grad(g_loss, fake_input, retain_graph=True)
         self.d_optimizer.zero_grad()
         d_total.backward(inputs=self.d_params)
@@ -237,7 +234,7 @@ class GANTrainer(BaseTrainer):
     ) -> Tensor:
         """Return the weighted sum of the gradient penalties, scaled by their interval (lazy regularization).
 
-        logits: of real_images and fake_images, which require gradients. global_size: images in the whole batch.
+        Images are [B, C, H, W] and require gradients; logits are theirs. global_size: images in the whole batch.
         """
         hparams = self.hparams
         total = logits[0].new_zeros(())

@@ -48,14 +48,14 @@ def test_two_checkpoints_are_kept_and_damaged_ones_are_skipped(
     assert saved_step(checkpoints.load(25)) == 20
     newest.write_bytes(damage(newest.read_bytes()))
     assert saved_step(checkpoints.load(30)) == 20
-    assert "step-000000030.pt is damaged" in capsys.readouterr().err
+    assert "step-000000030.pt cannot be used" in capsys.readouterr().err
 
 
 def test_a_checkpoint_of_another_program_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"epoch": 3, "state_dict": {}}, tmp_path / "step-000000003.pt")
     (tmp_path / "step-old.pt").write_bytes(b"")
     assert CheckpointManager(tmp_path).load(9) is None
-    assert "step-000000003.pt is damaged (not a checkpoint of this project)" in capsys.readouterr().err
+    assert "step-000000003.pt cannot be used (not a checkpoint of this project)" in capsys.readouterr().err
 
 
 def test_a_checkpoint_of_an_earlier_version_is_reported_and_renamed(
@@ -64,8 +64,8 @@ def test_a_checkpoint_of_an_earlier_version_is_reported_and_renamed(
     old = tmp_path / "step-000000003.pt"
     torch.save({"game": {}, "history": {}, "threads": 2}, old)
     assert CheckpointManager(tmp_path).load(9) is None
-    assert f"{old} is a checkpoint of an earlier version of this project; not used" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["step-000000003.old"]
+    assert f"{old} cannot be used (written by an earlier version of this project)" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000003.unusable"]
 
 
 def test_a_shorter_run_keeps_its_checkpoints_and_those_of_a_longer_one(tmp_path: Path) -> None:
