@@ -11,12 +11,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.example_libraries import optimizers
 from torch import Tensor, nn
 
-LR = 2e-4
-BETA1 = 0.5
-BETA2 = 0.999
-ADAM_EPS = 1e-8
 BN_MOMENTUM = 0.8  # weight of the newest batch, as in PyTorch
 BN_EPS = 1e-5
 EMA_DECAY = 0.999
@@ -25,14 +22,13 @@ LATENT_DIM = 100
 Array = Any
 Tree = Any  # nested lists and dictionaries of arrays
 leaky_relu = partial(jax.nn.leaky_relu, negative_slope=0.2)
+adam_init, adam_update, adam_params = optimizers.adam(2e-4, b1=0.5, b2=0.999)
 
 
 class TrainState(NamedTuple):
-    """Everything that a step reads and replaces. Both of Adam's moments have the structure of the parameters."""
+    """Everything that a step reads and replaces."""
 
-    params: dict[str, Tree]  # g and d
-    first_moments: dict[str, Tree]
-    second_moments: dict[str, Tree]
+    adam: Tree  # of both networks: adam_params returns the parameters "g" and "d"
     bn_stats: Tree
     ema: Tree
     key: Array
@@ -72,21 +68,16 @@ def discriminate(params: Tree, images: Array) -> Array:
     return linear(last, images)
 
 
-def adam_update(param: Array, m: Array, v: Array, t: Array) -> Array:
-    """Adam's update number `t`, from 1 (Kingma and Ba 2015, algorithm 1). m, v: moments with the newest gradient."""
-    return param - LR * (m / (1 - BETA1**t)) / (jnp.sqrt(v / (1 - BETA2**t)) + ADAM_EPS)
-
-
 def train_step(state: TrainState, images: Array) -> tuple[TrainState, Array]:
     """One step on images, uint8 [B, pixels]. Returns the metrics: both losses, mean D(x) and mean D(G(z))."""
     key, latent_key = jax.random.split(state.key)
     z = jax.random.normal(latent_key, (len(images), LATENT_DIM))
     real = images.astype(jnp.float32) / 127.5 - 1
-    t = state.num_steps + 1
-    fake, generator_vjp, bn_stats = jax.vjp(lambda p: generate(p, state.bn_stats, z), state.params["g"], has_aux=True)
+    params = adam_params(state.adam)
+    fake, generator_vjp, bn_stats = jax.vjp(lambda p: generate(p, state.bn_stats, z), params["g"], has_aux=True)
 
     def g_loss_fn(fake: Array) -> Array:
-        return jax.nn.softplus(-discriminate(state.params["d"], fake)).mean()
+        return jax.nn.softplus(-discriminate(params["d"], fake)).mean()
 
     def d_loss_fn(d_params: Tree) -> tuple[Array, tuple[Array, Array]]:
         real_logits = discriminate(d_params, real)
@@ -95,28 +86,22 @@ def train_step(state: TrainState, images: Array) -> tuple[TrainState, Array]:
         return loss, (real_logits, fake_logits)
 
     g_loss, fake_grad = jax.value_and_grad(g_loss_fn)(fake)
-    (d_loss, logits), d_grads = jax.value_and_grad(d_loss_fn, has_aux=True)(state.params["d"])
+    (d_loss, logits), d_grads = jax.value_and_grad(d_loss_fn, has_aux=True)(params["d"])
     (g_grads,) = generator_vjp(fake_grad)
-    grads = {"g": g_grads, "d": d_grads}
-    first = jax.tree.map(lambda m, grad: BETA1 * m + (1 - BETA1) * grad, state.first_moments, grads)
-    second = jax.tree.map(lambda v, grad: BETA2 * v + (1 - BETA2) * grad * grad, state.second_moments, grads)
-    params = jax.tree.map(partial(adam_update, t=t), state.params, first, second)
-    ema = jax.tree.map(lambda average, param: EMA_DECAY * average + (1 - EMA_DECAY) * param, state.ema, params["g"])
+    adam = adam_update(state.num_steps, {"g": g_grads, "d": d_grads}, state.adam)
+    g_params = adam_params(adam)["g"]
+    ema = jax.tree.map(lambda average, param: EMA_DECAY * average + (1 - EMA_DECAY) * param, state.ema, g_params)
     metrics = jnp.stack([g_loss, d_loss, *(jax.nn.sigmoid(x).mean() for x in logits)])
-    return TrainState(params, first, second, bn_stats, ema, key, t), metrics
+    return TrainState(adam, bn_stats, ema, key, state.num_steps + 1), metrics
 
 
 def initial_state(generator: nn.Module, discriminator: nn.Module) -> TrainState:
     """The state before the first step, with the weights of PyTorch's networks."""
     g_params = {"linear": layer_params(generator, nn.Linear), "norm": layer_params(generator, nn.BatchNorm1d)}
-    params = {"g": g_params, "d": layer_params(discriminator, nn.Linear)}
-    # The step reuses the memory of its arguments, so no array may occur twice.
-    first_moments = jax.tree.map(jnp.zeros_like, params)
-    second_moments = jax.tree.map(jnp.zeros_like, params)
+    adam = adam_init({"g": g_params, "d": layer_params(discriminator, nn.Linear)})
     bn_stats = [{"mean": jnp.zeros_like(p["bias"]), "var": jnp.ones_like(p["bias"])} for p in g_params["norm"]]
-    ema = jax.tree.map(jnp.copy, g_params)
-    num_steps = jnp.zeros((), jnp.float32)
-    return TrainState(params, first_moments, second_moments, bn_stats, ema, jax.random.key(0), num_steps)
+    ema = jax.tree.map(jnp.copy, g_params)  # the step reuses the memory of its arguments, so no array may occur twice
+    return TrainState(adam, bn_stats, ema, jax.random.key(0), num_steps=jnp.zeros((), jnp.float32))
 
 
 def layer_params(network: nn.Module, layer_type: type[nn.Module]) -> list[dict[str, Array]]:

@@ -19,20 +19,16 @@ import argparse
 import copy
 import json
 import statistics
-import sys
-import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from benchmarks._mnist import add_mnist_option, full_mnist, mnist_example_extractor, mnist_extractor
-from benchmarks.cached_training import CONSTANT_LR, add_changes_option, preset_config, train_or_load
-from gan.config import UserError
+from benchmarks import common
 from gan.data.dataset import ImageDataset
 from gan.evaluation.conditional_metrics import gan_train_test_scores
 from gan.evaluation.config import EvaluateConfig
@@ -42,15 +38,13 @@ from gan.evaluation.generation import generate_samples
 from gan.evaluation.summary import Metrics, Summary, round_metrics
 from gan.io import read_json, write_json
 from gan.networks.config import ModelConfig
-from gan.networks.factory import load_network, save_network
+from gan.networks.factory import load_network
 from gan.sampling import generate_images, sample_latents
 from gan.training.config import TrainConfig
 from gan.training.factory import build_trainer
 from tools.presets import PRESETS
 
-BN_SAMPLES = 2048
 SAMPLE_SEED = 1000  # of the first set of samples
-CHECKS_PER_EPOCH = 4
 TARGET = Path(__file__).with_name("tutorial_200_epochs.json")
 # Title and decimals of each metric.
 COLUMNS = {
@@ -60,15 +54,14 @@ COLUMNS = {
     "class_kl": ("KL of classes", 4),
     "parzen": ("Parzen, nats", 0),
 }
+METRIC_TITLES = [title for title, _ in COLUMNS.values()]
 # Default trainings of `weights`: title, preset and changes. `time` takes the second.
 TRAININGS: Sequence[tuple[str, str, Sequence[str]]] = (
     ("tutorial", "tutorial", ()),
-    ("constant rate", "better", CONSTANT_LR),
+    ("constant rate", "better", common.CONSTANT_LR),
     ("better", "better", ()),
 )
-METRIC_TITLES = [title for title, _ in COLUMNS.values()]
 Configs = dict[str, tuple[ModelConfig, TrainConfig]]
-Training = tuple[str, nn.Module, nn.Module, int]  # title, raw generator, averaged generator, latent_dim
 
 
 def print_row(*cells: str) -> None:
@@ -96,48 +89,44 @@ def format_metrics(metrics_per_set: Sequence[Metrics], evaluator: Evaluator) -> 
     return cells
 
 
-def systems_table(configs: Configs, dataset: ImageDataset, evaluator: Evaluator, num_sets: int) -> None:
+def print_systems(configs: Configs, dataset: ImageDataset, evaluator: Evaluator, num_sets: int) -> None:
     """Print the metrics and the training seconds of each preset."""
     print_header("preset", *METRIC_TITLES, "GAN-test", "GAN-train", "seconds")
     print_row("real training images", *format_real(evaluator), "", "", "")
     for name, (model, config) in configs.items():
         start = time.perf_counter()
-        trainer = train_or_load(dataset, model, config)
+        folder = common.train_or_load(dataset, model, config)
         seconds = time.perf_counter() - start
-        network = trainer.networks()["generator"]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "generator.safetensors")
-            save_network(path, network, "generator", trainer.model_config, dataset.metadata)
-            seeds = range(SAMPLE_SEED, SAMPLE_SEED + num_sets)
-            sets = [generate_samples(path, dataset, evaluator.num_samples, seed, "cpu")[1] for seed in seeds]
+        path = folder / "generator.safetensors"
+        seeds = range(SAMPLE_SEED, SAMPLE_SEED + num_sets)
+        sets = [generate_samples(path, dataset, evaluator.num_samples, seed, "cpu")[1] for seed in seeds]
         metrics = [evaluator.compute_metrics(samples.images) for samples in sets]
         scores = gan_train_test_scores(evaluator.extractor, sets, dataset) if model.conditional else {}
         score_cells = [f"{scores[key]:.1%}" if key in scores else "" for key in ("gan_test", "gan_train")]
         print_row(name, *format_metrics(metrics, evaluator), *score_cells, f"{seconds:.0f}")
 
 
-def weights_table(trainings: Iterable[Training], evaluator: Evaluator, num_sets: int) -> None:
-    """Print the metrics of a generator and its average, with both kinds of BatchNorm statistics."""
+def print_weights(trainings: Iterable[tuple[str, Path]], evaluator: Evaluator, num_sets: int) -> None:
+    """Print the metrics of a generator and its average, with both kinds of BatchNorm statistics.
+
+    trainings: title of each, and the folder of its networks.
+    """
     print_header("training", "weights", *METRIC_TITLES)
     print_row("real training images", "", *format_real(evaluator))
-    for title, raw, ema, latent_dim in trainings:
-        for weights, network in weight_variants(raw, ema, sample_latents(BN_SAMPLES, latent_dim, 1)).items():
+    for title, folder in trainings:
+        raw, _ = load_network(folder / "generator_raw.safetensors", "generator")
+        ema, metadata = load_network(folder / "generator.safetensors", "generator")
+        latent_dim = metadata["model"]["latent_dim"]
+        for weights, network in weight_variants(raw, ema, latent_dim).items():
             seeds = range(SAMPLE_SEED, SAMPLE_SEED + num_sets)
             metrics = [sample_metrics(evaluator, network, latent_dim, seed) for seed in seeds]
             print_row(title, weights, *format_metrics(metrics, evaluator))
 
 
-def train_generators(configs: Configs, dataset: ImageDataset) -> Iterator[Training]:
-    """Train, and yield the generators."""
-    for title, (model, config) in configs.items():
-        networks = train_or_load(dataset, model, config).networks()
-        yield title, networks["generator_raw"], networks["generator"], model.latent_dim
-
-
-def weight_variants(raw: nn.Module, ema: nn.Module, latents: Tensor) -> dict[str, nn.Module]:
-    """The four combinations of weights and BatchNorm statistics. latents: for the recomputed statistics of `raw`."""
+def weight_variants(raw: nn.Module, ema: nn.Module, latent_dim: int) -> dict[str, nn.Module]:
+    """The four combinations of weights and BatchNorm statistics."""
     recomputed = copy.deepcopy(raw)
-    update_bn(latents.split(512), recomputed)
+    update_bn(sample_latents(2048, latent_dim, seed=1).split(512), recomputed)
     ema_running = copy.deepcopy(ema)
     ema_running.load_state_dict({**ema.state_dict(), **dict(raw.named_buffers())})
     return {
@@ -154,7 +143,7 @@ def sample_metrics(evaluator: Evaluator, generator: nn.Module, latent_dim: int, 
     return evaluator.compute_metrics(torch.from_numpy(images))
 
 
-def time_table(configs: Configs, dataset: ImageDataset, evaluator: Evaluator) -> None:
+def print_times(configs: Configs, dataset: ImageDataset, evaluator: Evaluator) -> None:
     """Print the seconds of training until the target is met."""
     target = read_json(TARGET)
     print(f"target: {json.dumps(target)}")
@@ -164,7 +153,7 @@ def time_table(configs: Configs, dataset: ImageDataset, evaluator: Evaluator) ->
         start = time.perf_counter()
         trainer, loader = build_trainer(model, config, dataset, None, torch.device("cpu"))
         num_steps = config.epochs * len(loader)
-        interval = len(loader) // CHECKS_PER_EPOCH
+        interval = len(loader) // 4  # four checks per epoch
         seconds = 0.0  # without the checks
         for step, batch in enumerate(chain.from_iterable(map(loader.epoch, range(config.epochs))), start=1):
             trainer.set_lr_scale(config.lr_scale((step - 1) / num_steps))
@@ -172,7 +161,8 @@ def time_table(configs: Configs, dataset: ImageDataset, evaluator: Evaluator) ->
             if step % interval == 0:
                 seconds += time.perf_counter() - start
                 metrics = target_metrics(evaluator, trainer.copy_ema_generator(), model.latent_dim)
-                if is_met(target, metrics):
+                is_closer = all(metrics[key] <= target[key] for key in ("frechet_ratio", "class_kl"))
+                if is_closer and metrics["coverage"] >= target["coverage"]:
                     print_row(title, f"{seconds:.0f}", f"{step / len(loader):.2f}", json.dumps(metrics))
                     times.append(seconds)
                     break
@@ -190,49 +180,29 @@ def target_metrics(evaluator: Evaluator, generator: nn.Module, latent_dim: int) 
     return round_metrics({key: metrics[key] for key in ("frechet_ratio", "coverage", "class_kl")})
 
 
-def is_met(target: Metrics, metrics: Metrics) -> bool:
-    """Whether all metrics are at least as good as the target's."""
-    is_closer = all(metrics[key] <= target[key] for key in ("frechet_ratio", "class_kl"))
-    return is_closer and metrics["coverage"] >= target["coverage"]
-
-
 def select_configs(args: argparse.Namespace) -> Configs:
-    """The configurations to train, by title."""
+    """The configurations to train, by title. Those of cyclegan are left out: it translates, does not generate."""
     epochs = args.epochs or {"systems": 5, "time": 10}.get(args.table, 20)
-    seeds: Sequence[int | None] = args.training_seeds or ((0, 1, 2) if args.table == "time" else (None,))
     trainings = TRAININGS[1:2] if args.table == "time" else TRAININGS
     if args.presets or args.table == "systems":
         trainings = [(name, name, ()) for name in args.presets or PRESETS]
+    seeds = args.training_seeds or ([0, 1, 2] if args.table == "time" else [])
+    variants = [(f", seed {seed}", [f"train.seed={seed}"]) for seed in seeds] or [("", [])]
     configs = {}
     for title, preset, changes in trainings:
-        model, config = preset_config(preset, [f"train.epochs={epochs}", *changes, *args.changes])
-        if model.architecture == "cyclegan":  # translates, does not generate
-            continue
-        for seed in seeds:
-            if seed is None:
-                configs[title] = model, config
-            else:
-                configs[f"{title}, seed {seed}"] = model, config.model_copy(update={"seed": seed})
+        for suffix, seed_change in variants:
+            all_changes = [f"train.epochs={epochs}", *changes, *args.changes, *seed_change]
+            model, config = common.preset_config(preset, all_changes)
+            if model.architecture != "cyclegan":
+                configs[title + suffix] = model, config
     return configs
-
-
-def print_models_table(num_sets: int) -> None:
-    """Print the weights table of the models that `dvc repro` wrote."""
-    models = Path("models")
-    dataset = ImageDataset.load(Path("data/prepared.safetensors"))
-    extractor = make_feature_extractor(models / "classifier.safetensors", "auto", torch.device("cpu"))
-    evaluator = Evaluator(extractor, dataset, EvaluateConfig().num_samples(len(dataset.metadata["classes"])))
-    raw, _ = load_network(models / "generator_raw.safetensors", "generator")
-    ema, metadata = load_network(models / "generator.safetensors", "generator")
-    training = metadata["dataset"]["name"], raw, ema, metadata["model"]["latent_dim"]
-    weights_table([training], evaluator, num_sets)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", choices=["systems", "weights", "time", "models"])
-    add_mnist_option(parser)
-    add_changes_option(parser)
+    common.add_mnist_option(parser)
+    parser.add_argument("-S", dest="changes", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--presets", nargs="+", choices=PRESETS, metavar="NAME")
     parser.add_argument("--epochs", type=int, help="default: 5 for systems, 10 for time, 20 for weights")
     parser.add_argument("--stacked", action="store_true", help="train on stacks of three digits")
@@ -245,28 +215,33 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    configs = select_configs(args)
+    models = Path("models")
     if args.table == "models":
-        print_models_table(args.sets)
-        return
-    try:
-        configs = select_configs(args)
-    except UserError as error:
-        sys.exit(f"quality: {error}")
-    mnist = full_mnist(args.mnist)
-    dataset = full_mnist(args.mnist, stacked=True) if args.stacked else mnist
-    num_stacked = dataset.metadata["stacked"]
-    extractor = mnist_example_extractor(mnist) if args.extractor == "mnist-example" else mnist_extractor(num_stacked)
+        dataset = ImageDataset.load(Path("data/prepared.safetensors"))
+        extractor = make_feature_extractor(models / "classifier.safetensors", "auto", torch.device("cpu"))
+    else:
+        mnist = common.full_mnist(args.mnist)
+        dataset = common.full_mnist(args.mnist, stacked=True) if args.stacked else mnist
+        is_example = args.extractor == "mnist-example"
+        extractor = (
+            common.mnist_example_extractor(mnist) if is_example else common.mnist_extractor(dataset.metadata["stacked"])
+        )
     evaluator = Evaluator(extractor, dataset, EvaluateConfig().num_samples(len(dataset.metadata["classes"])))
     print(f"{dataset.metadata['dataset']['title']}; {extractor.name}; {evaluator.num_samples:,} samples per set")
-    if args.table == "systems":
-        systems_table(configs, dataset, evaluator, args.sets)
+    if args.table == "models":
+        print_weights([(dataset.metadata["dataset"]["name"], models)], evaluator, args.sets)
+    elif args.table == "systems":
+        print_systems(configs, dataset, evaluator, args.sets)
     elif args.table == "weights":
-        weights_table(train_generators(configs, dataset), evaluator, args.sets)
+        trainings = ((title, common.train_or_load(dataset, *config)) for title, config in configs.items())
+        print_weights(trainings, evaluator, args.sets)
     else:
         if args.new_target:
-            trainer = train_or_load(dataset, *preset_config("tutorial"))
-            write_json(TARGET, target_metrics(evaluator, trainer.networks()["generator_raw"], trainer.latent_dim))
-        time_table(configs, dataset, evaluator)
+            folder = common.train_or_load(dataset, *common.preset_config("tutorial"))
+            raw, metadata = load_network(folder / "generator_raw.safetensors", "generator")
+            write_json(TARGET, target_metrics(evaluator, raw, metadata["model"]["latent_dim"]))
+        print_times(configs, dataset, evaluator)
 
 
 if __name__ == "__main__":

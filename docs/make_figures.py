@@ -17,13 +17,12 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmarks._mnist import add_mnist_option, full_mnist, mnist_extractor
-from benchmarks.cached_training import preset_config, train_or_load
+from benchmarks.common import add_mnist_option, full_mnist, mnist_extractor, preset_config, train_or_load
 from gan.evaluation.class_coverage import class_coverage, class_frequencies
 from gan.evaluation.config import EvaluateConfig
+from gan.evaluation.generation import generate_samples
 from gan.images import make_grid, save_png
 from gan.plots.curves import COLORS, LABELS, read_table
-from gan.sampling import generate_images, sample_latents
 from gan.training.losses import LOSSES
 
 DOCS = Path("docs")
@@ -72,13 +71,13 @@ def modes_figure(mnist: str | None) -> Figure:
     frequencies = class_frequencies(dataset.train.labels, num_classes)
     figure, panels = plt.subplots(1, len(PANELS), figsize=(9, 3.4), layout="constrained")
     for axes, (preset, title) in zip(panels, PANELS.items(), strict=True):
-        trainer = train_or_load(dataset, *preset_config(preset, [f"train.epochs={STACKED_EPOCHS}"]))
-        latents = sample_latents(EvaluateConfig().num_samples(num_classes), trainer.latent_dim, 0)
-        images = generate_images(trainer.networks()["generator"], latents)
-        predictions = extractor.extract(torch.from_numpy(images)).predictions
+        folder = train_or_load(dataset, *preset_config(preset, [f"train.epochs={STACKED_EPOCHS}"]))
+        path = folder / "generator.safetensors"
+        _, samples = generate_samples(path, dataset, EvaluateConfig().num_samples(num_classes), seed=0, device="cpu")
+        predictions = extractor.extract(samples.images).predictions
         assert predictions is not None
         num_covered = class_coverage(predictions, frequencies).num_covered
-        axes.imshow(make_grid(images[:36], 6), interpolation="nearest")
+        axes.imshow(make_grid(samples.images[:36].numpy(), 6), interpolation="nearest")
         axes.set_title(f"{title}\n{num_covered:,} of {num_classes:,} modes", fontsize=10)
         axes.set_axis_off()
     return figure

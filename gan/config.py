@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -14,10 +15,8 @@ class UserError(Exception):
 def _parse_float(value: Any) -> Any:
     """Read `2e-4` as a number: YAML 1.1 (PyYAML) reads a float without a decimal point as a string."""
     if isinstance(value, str):
-        try:
+        with suppress(ValueError):
             return float(value)
-        except ValueError:
-            return value
     return value
 
 
@@ -36,10 +35,7 @@ class StrictConfig(BaseModel):
 
     @classmethod
     def parse(cls, section: str, values: Any) -> Self:
-        """Create a config from the mapping `values` of the section of that name.
-
-        Raises UserError with one line that names the section, the key, the value, and what is allowed.
-        """
+        """Create a config from a mapping. Raises UserError: one line with section, key, value, and what is allowed."""
         if not isinstance(values, Mapping):
             keys = ", ".join(cls.model_fields)
             raise UserError(f"{section}: {values!r} is not allowed; it should be a mapping with the keys {keys}")
@@ -49,8 +45,7 @@ class StrictConfig(BaseModel):
             errors = validation_error.errors(include_url=False)
         first_key, *other_keys = dict.fromkeys(error["loc"][0] for error in errors)
         line = cls._format_error(section, [error for error in errors if error["loc"][0] == first_key])
-        also_wrong = f" (also wrong: {', '.join(map(str, other_keys))})" if other_keys else ""
-        raise UserError(line + also_wrong)
+        raise UserError(line + (f" (also wrong: {', '.join(map(str, other_keys))})" if other_keys else ""))
 
     @classmethod
     def _format_error(cls, section: str, errors: list[Any]) -> str:

@@ -2,9 +2,8 @@
 
     python -m gan.explore models/generator.safetensors [--port 8080]
 
-The page shows a grid of the images of a seed. Select two of them to interpolate between them; save images, the
-interpolation, or its latents. Needs NiceGUI, which `make explore` installs. The server accepts connections from this
-machine only, unless --host says otherwise.
+The page shows the images of a seed, interpolates between two of them, and saves images and latents. It needs NiceGUI,
+which `make explore` installs. The server accepts connections from this machine only, unless --host says otherwise.
 """
 
 import argparse
@@ -76,10 +75,7 @@ class Explorer:
             self.selected = [*self.selected[-1:], index]
 
     def interpolation_latents(self) -> Tensor:
-        """Latents from the first selected image to the second, [INTERPOLATION_STEPS, latent_dim].
-
-        [1, latent_dim] if one image is selected; the first of the grid if none is.
-        """
+        """From the first selected image to the second, [INTERPOLATION_STEPS, D]; else [1, D], the selected or first."""
         latents = self.latents
         if len(self.selected) == 2:
             start, end = latents[self.selected]
@@ -91,7 +87,7 @@ class Explorer:
         return self._generate(self.interpolation_latents())
 
     def png(self, images: NDArray[np.uint8], columns: int) -> bytes:
-        """Encode images as the grid in a PNG file."""
+        """Encode images as a grid in a PNG file."""
         return _png_bytes(make_grid(images, columns, scale=4))
 
     def gif(self) -> bytes:
@@ -175,12 +171,9 @@ def build_page(explorer: Explorer) -> None:
         cells = []
         with ui.grid(columns=GRID_COLUMNS).classes("gap-2"):
             for i in range(GRID_SIZE):
-                with (
-                    ui.element("button")
-                    .props(f'aria-label="image {i + 1}" data-testid=cell-{i}')
-                    .classes("rounded cursor-pointer ring-amber-600") as cell
-                ):
+                with ui.element("button").classes("rounded cursor-pointer ring-amber-600") as cell:
                     cell_images.append(ui.image().classes("w-16 h-16").style("image-rendering: pixelated"))
+                cell.props(f'aria-label="image {i + 1}" data-testid=cell-{i}')
                 cell.on("click", lambda index=i: on_click(index))
                 cells.append(cell)
         with ui.column().classes("gap-3"):
@@ -204,19 +197,16 @@ def _build_controls(explorer: Explorer, on_change: Callable[[str, Any], None]) -
 
     ui.label(f"{explorer.metadata['model']['architecture']}: {explorer.model.name}").classes("text-2xl font-semibold")
     with ui.row().classes("items-end gap-6"):
-        ui.number("seed", value=0, min=0, max=2**32 - 1, precision=0).props("data-testid=seed").on_value_change(
-            lambda event: on_change("seed", None if event.value is None else int(event.value))
-        )
+        seed = ui.number("seed", value=0, min=0, max=2**32 - 1, precision=0).props("data-testid=seed")
+        seed.on_value_change(lambda event: on_change("seed", None if event.value is None else int(event.value)))
         if explorer.classes:
-            ui.select(explorer.classes, value=explorer.label, label="class").props("data-testid=label").on_value_change(
-                lambda event: on_change("label", event.value)
-            )
+            label = ui.select(explorer.classes, value=explorer.label, label="class").props("data-testid=label")
+            label.on_value_change(lambda event: on_change("label", event.value))
         if explorer.supports_truncation:
             with ui.column().classes("w-48 gap-0"):
                 ui.label("truncation")
-                ui.slider(min=0, max=1, step=0.05, value=1).props("label data-testid=truncation").on(
-                    "change", lambda event: on_change("truncation", float(event.args)), throttle=0.2
-                )
+                slider = ui.slider(min=0, max=1, step=0.05, value=1).props("label data-testid=truncation")
+                slider.on("change", lambda event: on_change("truncation", float(event.args)), throttle=0.2)
 
 
 def main(arguments: list[str] | None = None) -> None:

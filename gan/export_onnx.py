@@ -32,8 +32,8 @@ CHECK_BATCH_SIZES = (1, 3, 16)
 def export(model: Path, out: Path, *, reverse: bool = False) -> float:
     """Write the generator in the file `model` as ONNX; return its maximum absolute error against PyTorch.
 
-    The model's metadata become a property of the ONNX model, as JSON under METADATA_KEY. reverse: for a CycleGAN, from
-    the target to the source. Raises UserError if the file is not a generator, or if the error exceeds TOLERANCE.
+    The metadata become a property of the ONNX model, as JSON under METADATA_KEY. reverse: CycleGAN, target to source.
+    Raises UserError if the file is not a generator, or if the error exceeds TOLERANCE.
     """
     try:
         import onnx
@@ -43,25 +43,23 @@ def export(model: Path, out: Path, *, reverse: bool = False) -> float:
     network, metadata = load_network(model, "generator")
     if isinstance(network, CycleGenerators):
         module: nn.Module = network.g_ba if reverse else network.g_ab
-        input_names = ["images"]
         output_name = "translations"
     elif reverse:
         raise UserError(f"{model}: generates images from noise; --reverse needs model.architecture cyclegan")
     else:
         module = network
-        input_names = ["latents", "labels"] if num_classes(metadata) else ["latents"]
         output_name = "images"
-    batch = torch.export.Dim("batch")
+    inputs = example_inputs(metadata, batch_size=2)
     with warnings.catch_warnings(), atomic_write(out) as temporary:
         warnings.simplefilter("ignore")  # the exporter warns about its own code
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         torch.onnx.export(
             module.eval(),
-            example_inputs(metadata, batch_size=2),
+            tuple(inputs.values()),
             temporary,
-            input_names=input_names,
+            input_names=list(inputs),
             output_names=[output_name],
-            dynamic_shapes=tuple({0: batch} for _ in input_names),
+            dynamic_shapes=({0: torch.export.Dim("batch")},) * len(inputs),
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -74,9 +72,8 @@ def export(model: Path, out: Path, *, reverse: bool = False) -> float:
         for batch_size in CHECK_BATCH_SIZES:
             inputs = example_inputs(metadata, batch_size)
             with torch.inference_mode():
-                torch_out = module(*inputs)
-            arrays = {name: value.numpy() for name, value in zip(input_names, inputs, strict=True)}
-            (onnx_out,) = session.run([output_name], arrays)
+                torch_out = module(*inputs.values())
+            (onnx_out,) = session.run([output_name], {name: value.numpy() for name, value in inputs.items()})
             max_abs_error = max(max_abs_error, float((torch_out - torch.from_numpy(onnx_out)).abs().max()))
         if max_abs_error > TOLERANCE:
             raise UserError(
@@ -85,14 +82,14 @@ def export(model: Path, out: Path, *, reverse: bool = False) -> float:
     return max_abs_error
 
 
-def example_inputs(metadata: Mapping[str, Any], batch_size: int) -> tuple[Tensor, ...]:
-    """Return random inputs of a generator, from its metadata: images of a CycleGAN, else latents and perhaps labels."""
+def example_inputs(metadata: Mapping[str, Any], batch_size: int) -> dict[str, Tensor]:
+    """Return random inputs of a generator by name, in order: images of a CycleGAN, else latents and perhaps labels."""
     rng = torch.Generator().manual_seed(batch_size)
     if metadata["model"]["architecture"] == "cyclegan":
-        return (torch.rand(batch_size, *metadata["shape"], generator=rng) * 2 - 1,)
+        return {"images": torch.rand(batch_size, *metadata["shape"], generator=rng) * 2 - 1}
     latents = torch.randn(batch_size, metadata["model"]["latent_dim"], generator=rng)
     labels = round_robin_labels(batch_size, num_classes(metadata))
-    return (latents,) if labels is None else (latents, labels)
+    return {"latents": latents} if labels is None else {"latents": latents, "labels": labels}
 
 
 def main(arguments: list[str] | None = None) -> None:

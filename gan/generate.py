@@ -50,9 +50,9 @@ def generate(
 
 
 def load_generator(model: Path, truncation: float) -> tuple[nn.Module, dict[str, Any]]:
-    """Load a generator (noise → image), with its styles truncated, and its metadata.
+    """Load a generator (noise → image) and its metadata; a truncation other than 1 needs a StyleGAN.
 
-    Raises UserError if the file is not such a generator, or if truncation is not 1 and it is not a StyleGAN.
+    Raises UserError if the file is not such a generator, or if the truncation is not supported.
     """
     network, metadata = load_network(model, "generator")
     if metadata["model"]["architecture"] == "cyclegan":
@@ -67,8 +67,7 @@ def load_generator(model: Path, truncation: float) -> tuple[nn.Module, dict[str,
 def make_labels(metadata: Mapping[str, Any], num_samples: int, label: int | str | None) -> Tensor | None:
     """Return labels [num_samples] for a generator, from its metadata; None if it is not conditional.
 
-    label: name or number of one class; None: the classes in turn. A name takes precedence over a number.
-    Raises UserError if the generator has no such class.
+    label: name or number of one class, the name first; None: the classes in turn. Raises UserError for no such class.
     """
     if label is None:
         return round_robin_labels(num_samples, num_classes(metadata))

@@ -1,17 +1,16 @@
 """Image grids, PNG files, and the names of training frames."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from gan.io import atomic_write
 
-if TYPE_CHECKING:  # code that reads image files need not load torch
+if TYPE_CHECKING:
     from torch import Tensor
 
 FRAME_NAME_RE = re.compile(r"epoch(\d+)_step(\d+)\.png")
@@ -23,19 +22,15 @@ def to_uint8(images: "Tensor") -> NDArray[np.uint8]:
     return levels.byte().cpu().numpy()
 
 
-def make_grid(
-    images: NDArray[np.uint8], columns: int, *, padding: int = 2, scale: int = 1, background: int = 255
-) -> Image.Image:
-    """Arrange images, uint8 [N, C, H, W] with C 1 or 3, row by row in a grid of `columns`.
+def make_grid(images: NDArray[np.uint8], columns: int, *, padding: int = 2, scale: int = 1) -> Image.Image:
+    """Arrange images, uint8 [N, C, H, W] with C 1 or 3, row by row in a white grid of `columns`.
 
     padding: pixels between and around the images, before scaling. scale: enlargement, without smoothing.
-    background: gray level of the padding and of empty cells, 0 … 255.
     """
     num_images, channels, height, width = images.shape
     rows = -(-num_images // columns)
-    canvas_height = padding + rows * (height + padding)
-    canvas_width = padding + columns * (width + padding)
-    canvas = np.full((canvas_height, canvas_width, channels), background, np.uint8)
+    canvas_shape = (padding + rows * (height + padding), padding + columns * (width + padding), channels)
+    canvas = np.full(canvas_shape, 255, np.uint8)
     for i, image in enumerate(images):
         row, column = divmod(i, columns)
         top = padding + row * (height + padding)
@@ -45,13 +40,10 @@ def make_grid(
     return grid.resize((grid.width * scale, grid.height * scale), Image.Resampling.NEAREST)
 
 
-def save_png(image: Image.Image, path: Path, text_fields: Mapping[str, str] | None = None) -> None:
-    """Write a PNG file with optional text fields."""
-    png_info = PngImagePlugin.PngInfo()
-    for key, value in (text_fields or {}).items():
-        png_info.add_text(key, value)
+def save_png(image: Image.Image, path: Path) -> None:
+    """Write a PNG file."""
     with atomic_write(path) as temporary:
-        image.save(temporary, pnginfo=png_info, optimize=True)
+        image.save(temporary, optimize=True)
 
 
 def evenly_spaced_indices(n: int, max_n: int) -> list[int]:
@@ -74,13 +66,7 @@ def frame_name(epoch: int, step: int) -> str:
     return f"epoch{epoch:05d}_step{step:08d}.png"
 
 
-def parse_frame_name(path: Path) -> tuple[int, int] | None:
-    """Epoch and step of a frame file; None for any other file."""
-    match = FRAME_NAME_RE.fullmatch(path.name)
-    return (int(match[1]), int(match[2])) if match else None
-
-
 def list_frames(folder: Path) -> list[FrameFile]:
     """Frame files of a folder in the order of training."""
-    parsed = ((parse_frame_name(path), path) for path in folder.iterdir())
-    return sorted(FrameFile(*position, path) for position, path in parsed if position is not None)
+    matches = ((FRAME_NAME_RE.fullmatch(path.name), path) for path in folder.iterdir())
+    return sorted(FrameFile(int(match[1]), int(match[2]), path) for match, path in matches if match)

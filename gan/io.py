@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from safetensors import SafetensorError, safe_open
 
 from gan.config import UserError
@@ -17,9 +18,7 @@ from gan.config import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-# All metadata is one JSON string under one key: safetensors stores its metadata in an unordered map, so several keys
-# would be written in a different order every time, and the bytes would differ.
-METADATA_KEY = "metadata"
+METADATA_KEY = "metadata"  # of one JSON string: safetensors writes several keys in a random order
 _OLD_METADATA_KEY = "about"  # in files of earlier versions
 TEMP_FILE_RE = re.compile(r"\..+\.(\d+)\.partial[^/]*")  # the names that atomic_write gives; group 1: process ID
 
@@ -41,24 +40,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @cache  # once per directory and process: an animation has thousands of frames
 def remove_stale_temp_files(directory: Path) -> None:
-    """Remove temporary files of `atomic_write` whose process was killed (POSIX only)."""
-    if os.name != "posix":
-        return
+    """Remove temporary files of `atomic_write` whose process was killed."""
     for path in directory.iterdir():
         match = TEMP_FILE_RE.fullmatch(path.name)
-        if match and not pid_exists(int(match[1])):
+        if match and not psutil.pid_exists(int(match[1])):
             path.unlink(missing_ok=True)
-
-
-def pid_exists(pid: int) -> bool:
-    """Whether a process has this ID; True if that is unknown."""
-    try:
-        os.kill(pid, 0)  # signal 0 only checks for the process
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's process
-        return True
-    return True
 
 
 def recreate_dir(directory: Path, description: str) -> None:
@@ -97,19 +83,13 @@ def save_safetensors(path: Path, tensors: "Mapping[str, Tensor]", metadata: Mapp
 
 
 def load_safetensors(path: Path) -> "dict[str, Tensor]":
-    """Load all tensors of a safetensors file, memory-mapped: a page is read when it is first accessed.
-
-    Raises UserError if the file is missing or damaged.
-    """
+    """Load all tensors of a file, memory-mapped. Raises UserError if the file is missing or damaged."""
     with _open_safetensors(path, "pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Read the metadata of a safetensors file; reads no tensor and imports no torch.
-
-    Raises UserError if the file is missing, damaged, or was not written by this project.
-    """
+    """Read a file's metadata, without torch. Raises UserError if it is missing, damaged, or of another project."""
     with _open_safetensors(path, "np") as file:
         entries = file.metadata() or {}
     text = entries.get(METADATA_KEY, entries.get(_OLD_METADATA_KEY))

@@ -13,12 +13,9 @@ if TYPE_CHECKING:
 class RuntimeConfig(StrictConfig):
     """Configuration of the machine. A change reruns no stage: results differ by rounding only.
 
-    There are two exceptions, which are recorded in the metadata of a saved model:
-
-    - `precision` bfloat16.
-    - Several processes, for layers that mix the images of a batch: each process sees only its own shard. These are
-      BatchNorm on CPUs, minibatch discrimination, and StyleGAN's noise, style mixing and minibatch standard deviation.
-      CycleGAN's image pool is not used then.
+    Two exceptions are recorded in a saved model's metadata: bfloat16, and several processes. Layers that mix the images
+    of a batch (BatchNorm on CPUs, minibatch statistics, StyleGAN's noise and mixing) then see one process's shard only,
+    and CycleGAN's image pool is not used.
     """
 
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
@@ -43,11 +40,8 @@ def select_device(name: str = "auto") -> "torch.device":
     """
     import torch
 
-    available = ["cpu"]
-    if torch.backends.mps.is_available():
-        available.insert(0, "mps")
-    if torch.cuda.is_available():
-        available.insert(0, "cuda")
+    is_available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = [device for device in is_available if is_available[device]]
     if name == "auto":
         name = available[0]
     if name not in available:

@@ -12,9 +12,7 @@ from gan.data.dataset import to_float
 from gan.images import to_uint8
 from gan.runtime import select_device
 
-# The order in which PyTorch fills a tensor depends on its size. With blocks of a fixed size, the first latents of a
-# seed are the same for any number of samples.
-LATENT_BLOCK = 64
+LATENT_BLOCK = 64  # of a fixed size, because the order in which PyTorch fills a tensor depends on its size
 
 
 def sample_latents(num_samples: int, latent_dim: int, seed: int) -> Tensor:
@@ -38,8 +36,7 @@ def round_robin_labels(num_samples: int, num_classes: int) -> Tensor | None:
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     """Interpolate spherically from `start` to `end`, both included: [D], [D] → [steps, D].
 
-    Normal noise in many dimensions lies close to a sphere, which a straight line would leave (White 2016,
-    https://arxiv.org/abs/1609.04468). The norm changes linearly from that of `start` to that of `end`.
+    Stays near the sphere where normal latents lie (White 2016, https://arxiv.org/abs/1609.04468); the norm is linear.
     """
     t = torch.linspace(0, 1, steps, dtype=start.dtype)[:, None]
     start_norm = start.norm()
@@ -60,12 +57,7 @@ def translate_images(generator: nn.Module, images: Tensor, device: str = "auto")
 
 @torch.inference_mode()
 def generate_images(
-    network: nn.Module,
-    latents: Tensor,
-    labels: Tensor | None = None,
-    *,
-    batch_size: int = 256,
-    device: str = "auto",
+    network: nn.Module, latents: Tensor, labels: Tensor | None = None, *, batch_size: int = 256, device: str = "auto"
 ) -> NDArray[np.uint8]:
     """Generate images in batches, uint8 [N, C, H, W], in eval mode.
 

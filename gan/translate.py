@@ -51,8 +51,7 @@ def _read_image(path: Path, shape: tuple[int, int, int], padding: float) -> NDAr
     try:
         image = load_image(path, "RGB" if channels == 3 else "L")
     except Exception as error:  # Pillow's decoders raise errors of many types for a damaged file
-        message = " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read: {message}; replace it or leave it out") from None
+        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}; replace it or leave it out") from None
     resized = np.asarray(resize_and_crop(image, height, width, padding))
     return resized.reshape(height, width, channels).transpose(2, 0, 1)
 

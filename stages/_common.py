@@ -15,18 +15,17 @@ from gan.io import write_json
 ConfigT = TypeVar("ConfigT", bound=StrictConfig)
 
 PARAMS = Path("params.yaml")
-TIMINGS = Path("reports/timings")
+TIMINGS = Path("reports/timings")  # DVC does not track it: seconds differ from run to run
 
-# DVC sets DVC_ROOT to the repository, also for stages that run in a temporary copy of it. Relative paths of the user
-# start here, and files that outlive a run (checkpoints, downloads) are kept here.
+# The repository, also for stages that DVC runs in a temporary copy of it. Checkpoints and downloads are kept here.
 PROJECT_ROOT = Path(os.environ.get("DVC_ROOT", Path.cwd()))
 
 
 def run_stage(main: Callable[[], None]) -> NoReturn:
-    """Run a stage as a process and write its duration to reports/timings/.
+    """Run a stage as a process and write its duration (rank 0) to reports/timings/.
 
     A UserError or OSError is printed as one line, with exit status 1. Ctrl-C exits with status 130, so that DVC does
-    not record the stage as complete. Of several processes, only the one of rank 0 prints its duration.
+    not record the stage as complete.
     """
     name = Path(sys.argv[0]).stem
     is_main_process = os.environ.get("RANK", "0") == "0"
@@ -44,7 +43,6 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
         sys.exit(1)  # the main process has exited, and printed why
     if is_main_process:
         seconds = time.perf_counter() - start_time
-        # DVC does not track this folder: seconds differ from run to run, and would make dependent stages run again.
         write_json(TIMINGS / f"{name}.json", {"seconds": round(seconds, 2)})
         print(f"{name}: {seconds:.1f} s", flush=True)
     sys.exit(0)
@@ -75,21 +73,17 @@ def load_section(name: str, config: type[ConfigT]) -> ConfigT:
 
 
 def num_concurrent_jobs() -> int:
-    """Number of trainings that use the cores of this machine at the same time.
-
-    They are the local processes of this training, or else the jobs that `dvc queue start --jobs N` runs side by side.
-    """
+    """Number of trainings on this machine: processes of this one, or jobs of `dvc queue start --jobs N`."""
     import psutil
 
     if "LOCAL_WORLD_SIZE" in os.environ:
         return int(os.environ["LOCAL_WORLD_SIZE"])
     if "DVC_EXP_NAME" not in os.environ:
         return 1
-    # Each job has a worker process, also while that waits for the next experiment.
     root = str(PROJECT_ROOT.resolve())
     processes = [process.info for process in psutil.process_iter(["cmdline", "cwd"])]
-    workers = [info for info in processes if "queue-worker" in (info["cmdline"] or []) and info["cwd"] == root]
-    num_workers = len(workers)
+    # Each job has a worker process, also while that waits for the next experiment.
+    num_workers: int = sum("queue-worker" in (info["cmdline"] or []) and info["cwd"] == root for info in processes)
     if num_workers > 1:
         print(f"train: the CPU cores are divided among {num_workers} jobs of the queue", flush=True)
     return max(1, num_workers)

@@ -19,9 +19,8 @@ def main() -> None:
     frames = []
     for i in evenly_spaced_indices(len(files), config.max_frames):
         epoch, step, path = files[i]
-        caption = f"epoch {epoch + 1} · iteration {step:,}"
         with Image.open(path) as image:
-            frames.append(add_caption(image, caption, config.scale, config.levels))
+            frames.append(add_caption(image, f"epoch {epoch + 1} · iteration {step:,}", config.scale, config.levels))
     save_gif(OUT, frames, config.frame_ms, config.hold_ms)
     print(f"animate: wrote {OUT} with {len(frames)} of {len(files)} frames, {OUT.stat().st_size / 1e6:.1f} MB")
 

@@ -24,12 +24,10 @@ def main() -> None:
     set_num_threads(runtime.threads, num_concurrent_jobs())
     device = select_device(runtime.device)
     has_target = TARGET.exists()
-
     accuracy, predictions = train_one(SOURCE, OUT, config, device, cross_domain=has_target)
     rows = [("actual", "predicted"), *predictions]
     write_json(REPORTS / "classifier.json", {"test_accuracy": accuracy})
     write_text(REPORTS / "confusion.tsv", "".join(f"{actual}\t{predicted}\n" for actual, predicted in rows))
-
     recreate_dir(EXTRAS, "The classifier of data.target, if it is set.")
     if has_target:
         train_one(TARGET, EXTRAS / "target_classifier.safetensors", config, device, cross_domain=True)
@@ -38,7 +36,7 @@ def main() -> None:
 def train_one(
     data: Path, out: Path, config: ClassifierConfig, device: torch.device, *, cross_domain: bool
 ) -> tuple[float, list[tuple[str, str]]]:
-    """Train, test and save a classifier. Return its accuracy, and the actual and predicted class of each test image.
+    """Train, test and save a classifier; return its accuracy and each test image's actual and predicted class.
 
     cross_domain: whether it must also recognize images of another dataset.
     """
@@ -46,7 +44,6 @@ def train_one(
     train, test, class_names, task = classification_task(dataset)
     config = config.resolve(cross_domain=cross_domain and task == "classes")
     classifier = train_classifier(train, len(class_names), config, device)
-
     predictions = predict(classifier, test.images).logits.argmax(1)
     accuracy = (predictions == test.labels).double().mean().item()
     print(f"classifier: {accuracy:.2%} accuracy on {len(test.labels):,} test images")

@@ -33,12 +33,10 @@ def main() -> None:
     dataset = ImageDataset.load(SOURCE)
     extractor = make_feature_extractor(CLASSIFIER, config.features, device)
 
-    # One sample set per seed.
     generator = GENERATORS[config.weights]
     num_samples = config.num_samples(len(dataset.metadata["classes"]))
     seeds = range(config.seed, config.seed + config.repeats)
     sample_sets = [generate_samples(generator, dataset, num_samples, seed, runtime.device)[1] for seed in seeds]
-
     model = read_metadata(generator)["model"]
     conditional: Metrics = {}
     if model["architecture"] == "cyclegan":  # the samples are translations, so the target dataset is the reference
@@ -60,7 +58,6 @@ def main() -> None:
         metadata={"weights": config.weights, "seeds": list(seeds)},
         conditional=conditional,
     )
-
     write_json(REPORTS / "evaluation.json", evaluation.metrics)
     write_json(REPORTS / "evaluation_details.json", evaluation.details)
     write_text(REPORTS / "quality.tsv", evaluation.snapshot_table())

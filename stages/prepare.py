@@ -15,14 +15,12 @@ from stages._common import load_section, run_stage
 RAW = Path("data/raw")
 OUT = Path("data/prepared.safetensors")
 TARGET = Path("data/target")
-NUM_GRID_IMAGES = 100
 
 
 def main() -> None:
     config = load_section("prepare", PrepareConfig)
     dataset = prepare_dataset(decode(RAW, Path("data/images")), config, OUT)
-    images = dataset.train.images
-    grid_images = evenly_spaced(images, min(NUM_GRID_IMAGES, len(images)))
+    grid_images = evenly_spaced(dataset.train.images, min(100, len(dataset.train.images)))
     save_png(make_grid(grid_images.numpy(), columns=10, scale=2), Path("reports/reals.png"))
 
     recreate_dir(TARGET, "The prepared images of data.target, if it is set.")
@@ -31,8 +29,8 @@ def main() -> None:
         channels = dataset.shape[0]  # a translator keeps the shape of an image
         if raw_target.num_stacked > channels:
             raise UserError("data.target: stacks of digits have three channels; set prepare.channels to 3")
-        target_config = config.model_copy(update={"channels": channels})
-        prepare_dataset(raw_target, target_config, TARGET / OUT.name, config.target_border)
+        config = config.model_copy(update={"channels": channels})
+        prepare_dataset(raw_target, config, TARGET / OUT.name, config.target_border)
 
 
 def prepare_dataset(raw_dataset: RawDataset, config: PrepareConfig, out: Path, padding: float = 0) -> ImageDataset:
@@ -40,13 +38,10 @@ def prepare_dataset(raw_dataset: RawDataset, config: PrepareConfig, out: Path, p
     for line in prepare(raw_dataset, config, out, padding):
         print(f"prepare: image skipped, cannot be read: {line}", file=sys.stderr)
     dataset = ImageDataset.load(out)
-    title = dataset.metadata["dataset"]["title"]
-    counts = dataset.metadata["counts"]
-    num_skipped = len(dataset.metadata["unreadable"])
-    print(
-        f"prepare: {title}: {counts['train']:,} training and {counts['test']:,} test images of "
-        f"{'×'.join(map(str, dataset.shape))}{f', {num_skipped} skipped' if num_skipped else ''}"
-    )
+    metadata = dataset.metadata
+    counts = "{train:,} training and {test:,} test images".format(**metadata["counts"])
+    skipped = f", {len(metadata['unreadable'])} skipped" if metadata["unreadable"] else ""
+    print(f"prepare: {metadata['dataset']['title']}: {counts} of {'×'.join(map(str, dataset.shape))}{skipped}")
     return dataset
 
 

@@ -11,10 +11,10 @@ from gan.evaluation.summary import METRIC_INFO
 from gan.io import read_json, read_metadata
 from gan.networks.config import ModelConfig
 from gan.plots.config import AnimateConfig, ReportConfig, SampleConfig
-from gan.plots.console_summary import format_summary, stage_durations, training_speed
+from gan.plots.console_summary import format_summary
 from gan.plots.curves import report_curves
 from gan.plots.frame_viewer import load_frames
-from gan.plots.report import Parameter, ReportData, parameter_rows, write_model_card, write_report
+from gan.plots.report import ReportData, parameter_rows, write_model_card, write_report
 from gan.runtime import RuntimeConfig
 from gan.training.config import TrainConfig
 from gan.training.hparams import resolve_hparams
@@ -28,8 +28,6 @@ REPORT = REPORTS / "index.html"
 MODEL_CARD = Path("models/README.md")
 IMAGES = ("samples", "grid", "interpolation", "reals", "neighbors")
 STAGES = ("download", "prepare", "classifier", "train", "sample", "evaluate", "animate")
-PACKAGES = ("torch", "dvc", "safetensors")
-
 # Sections of params.yaml and the class that checks each.
 CONFIG_SECTIONS: dict[str, type[StrictConfig]] = {
     "data": DataConfig,
@@ -45,25 +43,20 @@ CONFIG_SECTIONS: dict[str, type[StrictConfig]] = {
 }
 
 
-def result_parameters() -> dict[str, list[Parameter]]:
-    """Parameters in params.yaml by section, without `runtime`, which changes no result."""
-    sections = {name: config for name, config in CONFIG_SECTIONS.items() if name != "runtime"}
-    return {name: parameter_rows(name, load_section(name, config)) for name, config in sections.items()}
-
-
 def collect_data() -> ReportData:
     """Read what the other stages have written."""
     metadata = read_metadata(DATA)
     evaluation = read_json(REPORTS / "evaluation_details.json")
     model = load_section("model", ModelConfig)
     hparams = resolve_hparams(model, load_section("train", TrainConfig), max(metadata["shape"][1:]))
-    images = {name: REPORTS / f"{name}.png" for name in IMAGES}
+    sections = {name: config for name, config in CONFIG_SECTIONS.items() if name != "runtime"}  # changes no result
+    timings = {path.stem: read_json(path) for path in TIMINGS.glob("*.json")}  # of the stages that have run here
     return ReportData(
         title=load_section("report", ReportConfig).title,
         metadata=metadata,
         metrics=read_json(REPORTS / "metrics.json"),
-        parameters=result_parameters(),
-        images={**images, "gif": GIF},
+        parameters={name: parameter_rows(name, load_section(name, config)) for name, config in sections.items()},
+        images={"gif": GIF} | {name: REPORTS / f"{name}.png" for name in IMAGES},
         extra_images={path.stem: path for path in sorted((REPORTS / "extras").glob("*.png"))},
         frames=load_frames(REPORTS, load_section("animate", AnimateConfig).max_frames),
         curves=report_curves(REPORTS, evaluation, hparams.outputs_probabilities),
@@ -72,9 +65,10 @@ def collect_data() -> ReportData:
         model=model,
         hparams=hparams,
         networks=(REPORTS / "networks.txt").read_text(encoding="utf-8"),
-        stage_seconds=stage_durations(TIMINGS, STAGES),
-        iterations_per_second=training_speed(TIMINGS),
-        versions={"Python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        stage_seconds={stage: timings[stage]["seconds"] for stage in STAGES if stage in timings},
+        iterations_per_second=timings.get("speed", {}).get("iterations_per_second"),
+        versions={"Python": platform.python_version()}
+        | {name: version(name) for name in ("torch", "dvc", "safetensors")},
     )
 
 

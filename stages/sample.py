@@ -17,7 +17,6 @@ MODELS = {"ema": Path("models/generator.safetensors"), "raw": Path("models/gener
 SOURCE = Path("data/prepared.safetensors")
 TARGET = Path("data/target/prepared.safetensors")
 REPORTS = Path("reports")
-EXTRAS = Path("reports/extras")
 
 
 def main() -> None:
@@ -25,21 +24,19 @@ def main() -> None:
     runtime = load_section("runtime", RuntimeConfig)
     set_num_threads(runtime.threads)
     network, metadata = load_network(MODELS[config.weights], "generator")
-    recreate_dir(EXTRAS, "Images that only some architectures have.")
-    extras = {}
+    recreate_dir(REPORTS / "extras", "Images that only some architectures have.")
     if isinstance(network, CycleGenerators):
         source = ImageDataset.load(SOURCE).test.images
         target = ImageDataset.load(TARGET).test.images
         plots = translation_plots(network, source, target, config, runtime.device)
-        extras["reverse"] = plots.pop("reverse")
+        plots["extras/reverse"] = plots.pop("reverse")
     else:
         plots = sample_plots(network, metadata, config, runtime.device)
     if isinstance(network, stylegan.Generator):
         extras = stylegan_plots(network, metadata, config.seed)
+        plots |= {f"extras/{name}": image for name, image in extras.items()}
     for name, image in plots.items():
         save_png(image, REPORTS / f"{name}.png")
-    for name, image in extras.items():
-        save_png(image, EXTRAS / f"{name}.png")
     print(f"sample: wrote reports/samples.png, grid.png and interpolation.png with the {config.weights} weights")
 
 

@@ -23,7 +23,7 @@ from gan.config import UserError
 from gan.images import save_png
 from gan.io import write_text
 from gan.plots.comparison import COLUMNS, ExperimentResult, comparison_figure, write_comparison
-from tools.dvc_state import git
+from tools.dvc_doctor import git
 from tools.presets import ORDER, PRESETS, dvc_set_args, flatten, load_preset
 
 OUT = Path("reports/comparison.md")
@@ -45,9 +45,8 @@ def dvc(*args: str) -> str:
 
 def experiment_ref(name: str) -> str:
     """Git ref of an experiment: that of the current commit, else the newest of this name, else an empty string."""
-    refs = git("for-each-ref", "--sort=-committerdate", "--format=%(refname)", "refs/exps").split()
-    matches = [ref for ref in refs if ref.split("/")[-1] == name and len(ref.split("/")) == 5]
-    return next(filter(is_current_commit, matches), matches[0] if matches else "")
+    refs = git("for-each-ref", "--sort=-committerdate", "--format=%(refname)", f"refs/exps/*/*/{name}").split()
+    return next(filter(is_current_commit, refs), refs[0] if refs else "")
 
 
 def is_current_commit(ref: str) -> bool:
@@ -109,9 +108,10 @@ def start_workers(jobs: int) -> None:
 
 
 def load_experiment(name: str) -> ExperimentResult | None:
-    """Result of an experiment, or None if no experiment of this name has succeeded."""
+    """Result of an experiment, or None, with a message, if no experiment of this name has succeeded."""
     ref = experiment_ref(name)
     if not ref:
+        print(f"compare: {name}: no such experiment that succeeded; left out", file=sys.stderr)
         return None
     config = flatten(yaml.safe_load(git_show(f"{ref}:params.yaml")))
     base_config = flatten(yaml.safe_load(git_show("HEAD:params.yaml")))
@@ -139,17 +139,14 @@ def git_show(path: str) -> bytes:
 def to_markdown(experiments: list[ExperimentResult]) -> str:
     """The comparison as a Markdown page with one table."""
     columns = {key: title for key, title in COLUMNS.items() if any(key in e.metrics for e in experiments)}
-    common = dict(experiments[0].parameters)
-    for experiment in experiments:
-        common = {key: value for key, value in common.items() if experiment.parameters.get(key) == value}
+    first = experiments[0].parameters
+    common = {key: value for key, value in first.items() if all(e.parameters.get(key) == value for e in experiments)}
     rows = [f"| experiment | parameters | {' | '.join(columns.values())} |", "|" + "---|" * (len(columns) + 2)]
     for experiment in experiments:
         own = [f"`{key}={value}`" for key, value in experiment.parameters.items() if key not in common]
         metrics = [f"{experiment.metrics[key]:.3g}" if key in experiment.metrics else "" for key in columns]
         rows.append(f"| {' | '.join([experiment.name, ' '.join(own), *metrics])} |")
-    base = "the parameters of params.yaml"
-    if common:
-        base = ", ".join([base, *(f"`{key}={value}`" for key, value in common.items())])
+    base = ", ".join(["the parameters of params.yaml", *(f"`{key}={value}`" for key, value in common.items())])
     table = "\n".join(rows)
     return f"""# Comparison of experiments
 
@@ -177,13 +174,7 @@ def main() -> None:
         except UserError as error:
             sys.exit(f"compare: {error}")
         wait_for_queue(args.presets, args.jobs)
-    experiments = []
-    for name in names:
-        experiment = load_experiment(name)
-        if experiment is None:
-            print(f"compare: {name}: no such experiment that succeeded; left out", file=sys.stderr)
-        else:
-            experiments.append(experiment)
+    experiments = [experiment for name in names if (experiment := load_experiment(name))]
     if not experiments:
         sys.exit("compare: nothing to compare; `dvc exp show --all-commits` lists the experiments")
     save_png(comparison_figure(experiments), OUT.with_suffix(".png"))

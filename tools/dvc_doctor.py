@@ -4,16 +4,18 @@ Exits with status 1 if a problem remains.
 """
 
 import argparse
+import json
+import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.dvc_state import git, orphaned_trainings, previous_branch, running_processes, stale_lock_reason
-
-INDEX_LOCK_SECONDS = 60  # a younger lock may belong to a git that is about to start
+import psutil
 
 
 class Problem(NamedTuple):
@@ -32,20 +34,14 @@ def diagnose(root: Path) -> Iterator[Problem]:
     for path in (Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/exps/rwlock")):
         if reason := stale_lock_reason(path):
             yield Problem(f"{path} {reason}", "removed", path.unlink)
-    yield from diagnose_index_lock(root)
-    yield from diagnose_git()
-
-
-def diagnose_index_lock(root: Path) -> Iterator[Problem]:
-    """Yield a problem if git's index is locked and no git is running."""
     lock = Path(git("rev-parse", "--git-path", "index.lock"))
-    if not lock.exists() or running_processes(root, "git"):
-        return
-    description = f"{lock} exists, but no git is running"
-    if time.time() - lock.stat().st_mtime > INDEX_LOCK_SECONDS:
-        yield Problem(description, "removed", lock.unlink)
-    else:
-        yield Problem(description, "it is less than a minute old; run this again in a minute")
+    if lock.exists() and not running_processes(root, "git"):
+        description = f"{lock} exists, but no git is running"
+        if time.time() - lock.stat().st_mtime > 60:  # a younger lock may belong to a git that is about to start
+            yield Problem(description, "removed", lock.unlink)
+        else:
+            yield Problem(description, "it is less than a minute old; run this again in a minute")
+    yield from diagnose_git()
 
 
 def diagnose_git() -> Iterator[Problem]:
@@ -78,6 +74,67 @@ def remove_refs(refs: list[str]) -> None:
     """Delete git refs, but not what a symbolic one points to: EXEC_BRANCH points to the ref of an experiment."""
     for ref in refs:
         git("update-ref", "--no-deref", "-d", ref, check=True)
+
+
+def git(*args: str, check: bool = False) -> str:
+    """Output of a git command. With `check`, raises OSError with git's message if the command fails."""
+    result = subprocess.run(["git", *args], capture_output=True, text=True, check=False)
+    if check and result.returncode:
+        raise OSError(" ".join(result.stderr.split()))
+    return result.stdout.strip()
+
+
+def running_processes(root: Path, program: str) -> dict[int, str]:
+    """Command lines, by process ID, of the processes that run `program` in `root` or below.
+
+    program: an executable, or a script or module that Python runs.
+    """
+    processes = {}
+    for info in (process.info for process in psutil.process_iter(["pid", "cmdline", "cwd"])):
+        command = info["cmdline"] or [""]  # a zombie has no command line
+        runs_python = Path(command[0]).name.startswith("python")
+        names = [Path(name).name for name in (command[1:4] if runs_python else command[:1])]
+        cwd = Path(info["cwd"] or root)  # unknown for another user's process, which may be one of this project
+        if program in names and cwd.is_relative_to(root):
+            processes[info["pid"]] = " ".join(command)
+    return processes
+
+
+def orphaned_trainings(root: Path) -> Iterator[int]:
+    """Process IDs of trainings that a dvc started and that no dvc waits for. Excludes those started by hand."""
+    trainings = running_processes(root, "stages.train")
+    supervised = {*trainings, *running_processes(root, "dvc")}
+    for pid in trainings:
+        with suppress(psutil.Error):  # the process has ended
+            process = psutil.Process(pid)
+            parents = {parent.pid for parent in process.parents()}
+            if "DVC_STAGE" in process.environ() and supervised.isdisjoint(parents):
+                yield pid
+
+
+def stale_lock_reason(path: Path) -> str | None:
+    """The reason why a rwlock file blocks DVC, or None. DVC itself removes entries of processes that have ended."""
+    text = path.read_text(encoding="utf-8") if path.exists() else "{}"
+    with suppress(ValueError):
+        json.loads(text)
+        live_pids = {int(pid) for pid in re.findall(r'"pid": (\d+)', text) if psutil.pid_exists(int(pid))}
+        # Other programs that the system gave the process ID of a dvc that has ended.
+        foreign_pids = live_pids - running_processes(Path("/"), "dvc").keys()
+        return f"waits for process {min(foreign_pids)}, which is not dvc" if foreign_pids else None
+    return "is truncated"
+
+
+def previous_branch() -> str | None:
+    """The branch that dvc detached HEAD from. None if the user detached HEAD, or if that is unknown."""
+    branches = git("for-each-ref", "--format=%(refname:short)", "refs/heads").split()
+    for line in git("reflog", "--format=%gs").splitlines():
+        by_dvc = re.fullmatch(r"checkout: moving from (\S+) to [0-9a-f]{40}|dvc: Restore HEAD to '(.+)'", line)
+        if by_dvc and (by_dvc[1] or by_dvc[2]) in branches:
+            return by_dvc[1] or by_dvc[2]
+        if not by_dvc and line.startswith("checkout: moving"):  # by the user: dvc names the full commit
+            return None
+    candidates = branches if len(branches) == 1 else [name for name in ("main", "master") if name in branches]
+    return candidates[0] if candidates else None
 
 
 def apply_fix(problem: Problem, root: Path, dry_run: bool) -> tuple[str, bool]:

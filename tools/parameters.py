@@ -5,13 +5,7 @@ from typing import Any
 
 from stages.report import CONFIG_SECTIONS
 
-TYPE_NAMES = {
-    "integer": "whole number",
-    "number": "number",
-    "string": "text",
-    "boolean": "`true` or `false`",
-    "null": "`null`",
-}
+TYPE_NAMES = {"integer": "whole number", "string": "text", "boolean": "`true` or `false`", "null": "`null`"}
 BOUND_SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 
@@ -35,7 +29,7 @@ def describe_schema(schema: dict[str, Any], plural: str = "") -> str:
         length = f"{schema['minItems']} " if schema.get("minItems") == schema.get("maxItems", 0) else ""
         return f"list of {length}{describe_schema(schema['items'], plural='s')}"
     bounds = " and ".join(f"{sign} {schema[key]}" for key, sign in BOUND_SIGNS.items() if key in schema)
-    return f"{TYPE_NAMES[schema['type']]}{plural} {bounds}".strip()
+    return f"{TYPE_NAMES.get(schema['type'], schema['type'])}{plural} {bounds}".strip()
 
 
 if __name__ == "__main__":

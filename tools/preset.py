@@ -91,8 +91,8 @@ def edit_params(text: str, changes: Parameters) -> str:
         parameter = PARAMETER_LINE.fullmatch(line)
         replacing = parameter is not None and parameter["key"] in values
         if parameter and replacing:
-            comment = f" {parameter['comment']}" if parameter["comment"] else ""
-            lines.append(f"  {parameter['key']}: {to_yaml(values[parameter['key']])}{comment}")
+            value = to_yaml(values[parameter["key"]])
+            lines.append(f"  {parameter['key']}: {value} {parameter['comment'] or ''}".rstrip())
         else:
             lines.append(line)
         if section := SECTION_LINE.fullmatch(line):
@@ -118,15 +118,14 @@ def main() -> None:
         for name in PRESETS:
             purpose, *results = describe_preset(name) or ["no description"]
             print(f"{name}: {purpose}", *results, sep="\n    ")
-    elif not args.names and not args.reset:
+        return
+    if not args.names and not args.reset:
         parser.error("name a preset; --list lists all")
-    else:
-        try:
-            messages = apply_presets(args.names, args.reset)
-        except UserError as error:
-            sys.exit(f"preset: {error}")
-        for message in messages:
+    try:
+        for message in apply_presets(args.names, args.reset):
             print(f"preset: {message}")
+    except UserError as error:
+        sys.exit(f"preset: {error}")
 
 
 if __name__ == "__main__":

@@ -66,8 +66,5 @@ class PrepareConfig(StrictConfig):
     def image_shape(self, native_channels: int) -> tuple[int, int, int]:
         """Channels, height and width of the prepared images of a dataset with `native_channels` (1 or 3)."""
         channels = native_channels if self.channels == "auto" else self.channels
-        if isinstance(self.image_size, int):
-            height = width = self.image_size
-        else:
-            height, width = self.image_size
+        height, width = [self.image_size] * 2 if isinstance(self.image_size, int) else self.image_size
         return channels, height, width

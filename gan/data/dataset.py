@@ -12,8 +12,7 @@ from torch import Tensor
 from gan.config import UserError
 from gan.io import load_safetensors, read_metadata
 
-# BatchNorm needs two images to compute a variance.
-MIN_IMAGES_PER_RANK = 2
+MIN_IMAGES_PER_RANK = 2  # BatchNorm needs two images to compute a variance
 
 
 @dataclass(frozen=True)
@@ -61,17 +60,14 @@ def unstack_digits(split: Split, num_digits: int) -> Split:
     """
     # Each channel uses every digit once before it repeats one, so the first channel of the first stacks has them all.
     num_channels = split.images.shape[1]
-    labels = split.labels[:num_digits] // 10 ** (num_channels - 1)
-    return Split(split.images[:num_digits, :1], labels)
+    return Split(split.images[:num_digits, :1], split.labels[:num_digits] // 10 ** (num_channels - 1))
 
 
 class Batch(NamedTuple):
     """One batch of an iteration, or one rank's shard of it.
 
-    images: float32 [B, C, H, W] in [-1, 1].
-    labels: int64 [B], or None.
+    images: float32 [B, C, H, W] in [-1, 1]. labels: int64 [B], or None. target_images: as images, to translate to.
     global_size: number of images in the batch, over all ranks.
-    target_images: float32 [B, C, H, W] from the dataset to translate to, or None.
     """
 
     images: Tensor
@@ -92,10 +88,8 @@ class BatchLoader:
     The order of an epoch depends on the seed and the epoch's index only, so training can resume at any batch.
     The last batch of an epoch may be smaller. It is dropped if a rank would get fewer than two images.
 
-    images: uint8 [N, C, H, W], on the device that the batches should be on.
-    batch_size: images per batch, over all ranks.
-    labels: int64 [N], or None.
-    group_size: the discriminator reads images in groups of this size, so each shard is a multiple of it.
+    images: uint8 [N, C, H, W], on the device that the batches should be on. labels: int64 [N], or None.
+    batch_size: images per batch, over all ranks. group_size: each rank's shard is a multiple of it.
     target: uint8 [M, C, H, W], images to translate to, or None. They are shuffled separately and repeated if M < N.
 
     Raises UserError if the batch size does not fit the ranks and groups, or if there is not a single batch.
@@ -132,36 +126,27 @@ class BatchLoader:
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of epoch `index` (from 0), beginning at batch `start`."""
-        order = self._shuffled(len(self.images), [self.seed, index])
-        target_order = self._target_order(index)
+        order = self._order(len(self.images), [self.seed, index])
+        if self.target is not None:
+            target_order = self._order(len(self.target), [self.seed, index, 1])
         for i in range(start, len(self)):
             first = i * self.batch_size
-            size = min(self.batch_size, len(order) - first)
-            if size < self.batch_size:
-                size = self._usable_size(size)
+            size = self._usable_size(min(self.batch_size, len(order) - first))
             batch = slice(first, first + size)
-
-            # index_select copies whole images; indexing with a tensor is slower.
             indices = self._shard(order[batch])
+            # index_select copies whole images; indexing with a tensor is slower.
             images = to_float(self.images.index_select(0, indices))
             labels = None if self.labels is None else self.labels.index_select(0, indices)
             target_images = None
-            if self.target is not None and target_order is not None:
-                target_indices = self._shard(target_order[batch])
-                target_images = to_float(self.target.index_select(0, target_indices))
+            if self.target is not None:
+                target_images = to_float(self.target.index_select(0, self._shard(target_order[batch])))
             yield Batch(images, labels, size, target_images)
 
-    def _shuffled(self, length: int, seed: list[int]) -> Tensor:
+    def _order(self, num_images: int, seed: list[int]) -> Tensor:
+        """Shuffled indices of `num_images` images, repeated to one per training image."""
         # NumPy mixes all numbers into its seed; PyTorch keeps 32 bits of one number.
-        return torch.from_numpy(np.random.default_rng(seed).permutation(length)).to(self.images.device)
-
-    def _target_order(self, index: int) -> Tensor | None:
-        """Indices into `target` for epoch `index`, one per training image; None without a target."""
-        if self.target is None:
-            return None
-        order = self._shuffled(len(self.target), [self.seed, index, 1])
-        num_repeats = -(-len(self.images) // len(order))
-        return order.repeat(num_repeats)[: len(self.images)]
+        order = torch.from_numpy(np.random.default_rng(seed).permutation(num_images)).to(self.images.device)
+        return order.repeat(-(-len(self.images) // num_images))[: len(self.images)]
 
     def _shard(self, indices: Tensor) -> Tensor:
         return indices.tensor_split(self.world_size)[self.rank]

@@ -22,11 +22,8 @@ IMAGE_SUFFIXES = {f".{suffix}" for suffix in _IMAGE_FORMATS.split()}
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a dataset.
+    """A file of a dataset. mirrors: URLs ending in "/" of folders that have it. md5: hash of the file as published.
 
-    dataset: the dataset's name in the registry.
-    mirrors: URLs ending in "/" of folders that have the file.
-    md5: hash of the file as published.
     unpacked_sha256: hash of the contents of a .gz file, or None. If it is set, only the contents are verified, so a
         mirror may hold the file compressed differently or unpacked.
     """
@@ -68,10 +65,8 @@ def download(
 ) -> None:
     """Put the files of `config.dataset` and their description, `dataset.json`, into the folder `raw`.
 
-    images: the user's image folder; listed, not copied, if the dataset is `images`.
-    project_root: the folder that a relative `config.source` starts from.
-    cache: the folder that keeps downloaded files.
-    setting_name: the name of `config.source` in error messages.
+    images: the user's image folder; listed, not copied, if the dataset is `images`. cache: keeps downloaded files.
+    project_root: a relative `config.source` starts there. setting_name: of `config.source`, for error messages.
     Raises UserError if a file is missing, damaged or cannot be downloaded.
     """
     dataset = config.dataset
@@ -99,10 +94,9 @@ def download(
 
 
 def list_images(folder: Path) -> list[tuple[str, str]]:
-    """List relative path and SHA-256 of each image under `folder`, sorted by path.
+    """List relative path and SHA-256 (for DVC, to notice changes) of each image under `folder`, sorted by path.
 
-    The hashes make DVC run the later stages again when an image changes. Hidden files are ignored; the number of
-    files that are not images is printed. Raises UserError if there are no images.
+    Hidden files are ignored; the number of files that are not images is printed. Raises UserError without images.
     """
     names: list[str] = []
     skipped: Counter[str] = Counter()
@@ -136,14 +130,10 @@ def _remote_files(name: str) -> list[RemoteFile]:
     """Names, mirrors and hashes of a dataset's files, from torchvision."""
     from torchvision import datasets as tv
 
-    if name == "usps":
-        return [
-            RemoteFile(name, str(file), (str(url).removesuffix(str(file)),), str(md5))
-            for url, file, md5 in tv.USPS.split_list.values()
-        ]
-    if name == "cifar10":
-        archive = tv.CIFAR10.filename
-        return [RemoteFile(name, archive, (tv.CIFAR10.url.removesuffix(archive),), tv.CIFAR10.tgz_md5)]
+    if name in ("usps", "cifar10"):
+        cifar10 = (tv.CIFAR10.url, tv.CIFAR10.filename, tv.CIFAR10.tgz_md5)
+        files: Any = tv.USPS.split_list.values() if name == "usps" else [cifar10]
+        return [RemoteFile(name, file, (url.removesuffix(file),), md5) for url, file, md5 in files]
     dataset_class: Any = getattr(tv, _TORCHVISION_CLASSES[name])
     mirrors = tuple(dataset_class.mirrors)
     sha256 = _MNIST_SHA256 if name == "mnist" else {}
@@ -158,12 +148,9 @@ def _fetch(file: RemoteFile, source: str | None, project_root: Path, cache: Path
         md5 = None if file.unpacked_sha256 else file.md5
         return _download(file, (source.rstrip("/") + "/",), md5, cache, setting_name)
     folder = project_root / os.path.expanduser(source)  # noqa: PTH111 - Path.expanduser raises for unknown users
-    candidates = [folder / file.name]
-    if file.unpacked_sha256:
-        candidates.append(folder / Path(file.name).stem)
-    for path in candidates:
-        if path.is_file():
-            return path
+    for name in (file.name, Path(file.name).stem) if file.unpacked_sha256 else (file.name,):
+        if (folder / name).is_file():
+            return folder / name
     raise UserError(
         f"{setting_name}: {folder} has no {file.name}; set a folder or URL with the original files of {file.dataset}"
     )

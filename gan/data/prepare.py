@@ -17,8 +17,7 @@ from gan.io import save_safetensors
 
 LabeledArrays = tuple[NDArray[np.uint8], NDArray[np.int64]]  # images [N, C, H, W], labels [N]
 
-# The literature counts modes in 26,000 images (Metz et al. 2016; Lin et al. 2018): 26 per class on average for
-# training. 10 per class are enough for testing.
+# Per class on average: 26 as in the literature (Metz et al. 2016; Lin et al. 2018), and 10 for testing.
 MIN_STACKS = {"train": 26_000, "test": 10_000}
 
 
@@ -88,10 +87,7 @@ def _count(splits: dict[str, LabeledArrays]) -> dict[str, int]:
 def _convert_images(
     raw_split: RawSplit, shape: tuple[int, int, int], padding: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], list[str]]:
-    """Convert all images of a split.
-
-    Returns images, uint8 [N, C, H, W]; a mask [N] of the images that could be read; error lines for the rest.
-    """
+    """Return images, uint8 [N, C, H, W]; a mask [N] of those that could be read; error lines for the rest."""
     channels, height, width = shape
     num_images = len(raw_split)
     images = np.empty((num_images, *shape), np.uint8)
@@ -142,8 +138,7 @@ def _split(images: NDArray[np.uint8], labels: NDArray[np.int64], config: Prepare
 def _make_stacks(splits: dict[str, LabeledArrays], num_stacked: int, seed: int) -> dict[str, LabeledArrays]:
     """Stack random gray digits as channels. The digits of a label are the digits of the channels, in their order.
 
-    Each channel goes through independent permutations of all digits of the split. Digits of a channel are therefore
-    used equally often (± 1), and the channels are independent.
+    Each channel goes through independent permutations of all digits, so it uses them equally often (± 1).
     """
     place_values = 10 ** np.arange(num_stacked - 1, -1, -1)
     stacks = {}
@@ -152,9 +147,8 @@ def _make_stacks(splits: dict[str, LabeledArrays], num_stacked: int, seed: int) 
         num_stacks = max(num_digits, MIN_STACKS[name])
         num_permutations = -(-num_stacks // num_digits)
         # NumPy mixes both numbers into its seed, so each split has its own order.
-        rng = np.random.default_rng([seed, i])
         ordered = np.tile(np.arange(num_digits), (num_stacked, num_permutations, 1))
-        permutations = rng.permuted(ordered, axis=2)
+        permutations = np.random.default_rng([seed, i]).permuted(ordered, axis=2)
         indices = permutations.reshape(num_stacked, -1).T[:num_stacks]  # [num_stacks, num_stacked]
         stacks[name] = images[indices, 0], labels[indices] @ place_values
     return stacks

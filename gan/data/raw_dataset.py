@@ -14,7 +14,7 @@ from gan.config import UserError
 
 NO_LABEL = -1
 
-# Pillow warns above 90 million pixels and refuses above 180 million: large scans are read, decompression bombs are not.
+# Pillow still refuses decompression bombs, of more than 180 million pixels.
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
@@ -37,10 +37,8 @@ class RawSplit:
 class RawDataset:
     """A dataset before resizing.
 
-    metadata: the dataset's name and the fields of its DatasetInfo.
-    classes: class names in the order of the labels.
+    metadata: the dataset's name and the fields of its DatasetInfo. classes: names in the order of the labels.
     splits: the keys are "train" and "test", or "all" if the dataset is not split yet.
-
     The splits of a stacked dataset hold its single digits, labeled 0 to 9, while `classes` names the stacks.
     """
 
@@ -60,23 +58,18 @@ class RawDataset:
 
 
 def decode(raw: Path, images: Path) -> RawDataset:
-    """Read the dataset in the folder `raw`, which gan.data.download filled.
+    """Read the dataset in the folder `raw`, which gan.data.download filled. Raises UserError if that fails.
 
     images: the user's image folder, read if the dataset is `images`.
-    Raises UserError if files cannot be read.
     """
     metadata = json.loads((raw / "dataset.json").read_text(encoding="utf-8"))
     if metadata["name"] == "images":
         return _load_image_folder(metadata, raw / "images.json", images)
     name = metadata["stacked_from"] or metadata["name"]
     if name == "mnist-5k":
-        table = _load_csv(raw / "mnist_5k.csv")
-        pixels = table[:, :-1].reshape(-1, 28, 28).astype(np.uint8)
-        splits = {"all": RawSplit(pixels, table[:, -1])}
+        splits = {"all": _load_csv(raw / "mnist_5k.csv", side=28, white_level=255)}
     elif name == "digits":
-        table = _load_csv(raw / "digits.csv")
-        levels = table[:, :-1].reshape(-1, 8, 8)  # 0 to 16
-        splits = {"all": RawSplit((levels * 255 / 16).round().astype(np.uint8), table[:, -1])}
+        splits = {"all": _load_csv(raw / "digits.csv", side=8, white_level=16)}
     else:
         splits = {split: _load_torchvision(name, raw, split) for split in ("train", "test")}
     return RawDataset(metadata, list(metadata["classes"]), splits)
@@ -131,22 +124,20 @@ def _to_uint8_gray(levels: NDArray[np.float64], mode: str) -> NDArray[np.uint8]:
     return (levels.clip(0, white_level) * (255 / white_level)).round().astype(np.uint8)
 
 
-def _load_csv(path: Path) -> NDArray[np.int64]:
-    return np.loadtxt(path, delimiter=",").astype(np.int64)
+def _load_csv(path: Path, side: int, white_level: int) -> RawSplit:
+    """Read lines of side² gray levels, 0 to `white_level`, and a label."""
+    table = np.loadtxt(path, delimiter=",").astype(np.int64)
+    levels = table[:, :-1].reshape(-1, side, side)
+    return RawSplit((levels * 255 / white_level).round().astype(np.uint8), table[:, -1])
 
 
 def _load_torchvision(name: str, raw: Path, split: str) -> RawSplit:
     from torchvision import datasets as tv
 
-    dataset_classes: dict[str, Any] = {
-        "mnist": tv.MNIST,
-        "fashion-mnist": tv.FashionMNIST,
-        "kmnist": tv.KMNIST,
-        "usps": tv.USPS,
-        "cifar10": tv.CIFAR10,
-    }
+    grays = {"mnist": tv.MNIST, "fashion-mnist": tv.FashionMNIST, "kmnist": tv.KMNIST, "usps": tv.USPS}
+    dataset_class: Any = tv.CIFAR10 if name == "cifar10" else grays[name]
     try:
-        dataset = dataset_classes[name](raw, train=split == "train", download=False)
+        dataset = dataset_class(raw, train=split == "train", download=False)
     except (RuntimeError, OSError, EOFError, AssertionError, ValueError) as error:
         raise UserError(
             f"{raw}: the {split} files of {name} cannot be read ({error}); run `dvc repro -f download`"

@@ -1,6 +1,5 @@
 """The classifier: a small convolutional network, trained on the training split, whose features serve the metrics."""
 
-from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,20 +17,13 @@ from gan.io import load_safetensors, read_metadata, save_safetensors
 
 NUM_FEATURES = 128
 BATCH_SIZE = 128
-MAX_FINAL_MAP = 8  # pixels per side; feature maps are halved until they are no larger
-MAX_LR = 3e-3
-AUTO_NUM_IMAGES = 80_000  # `epochs: auto` trains on this many images in total,
-AUTO_MIN_EPOCHS = 6  # but for at least this many epochs
-ROTATIONS = ("rotated by 0°", "rotated by 90°", "rotated by 180°", "rotated by 270°")
-FLIPS = ("original", "flipped vertically", "flipped horizontally", "rotated by 180°")
 
 
 class Augmentation(NamedTuple):
     """Largest random distortions, each in both directions.
 
-    rotate: radians. scale: a size changes by a factor between 1 / (1 + scale) and 1 / (1 − scale).
-    translate: fraction of half the image. shear: horizontal shift per vertical distance. stretch: as scale, of the
-    width only.
+    rotate: radians. scale: sizes change by a factor of 1 / (1 ± scale). translate: fraction of half the image. shear:
+    horizontal shift per vertical distance. stretch: as scale, of the width only.
     """
 
     rotate: float
@@ -42,8 +34,7 @@ class Augmentation(NamedTuple):
 
 
 MILD = Augmentation(rotate=0.175, scale=0.1, translate=0.14)
-# A classifier trained on scikit-learn's digits, which are upright, recognizes 87% of MNIST's digits with STRONG and 72%
-# with MILD.
+# Trained on scikit-learn's digits, a classifier recognizes 87% of MNIST's digits with STRONG and 72% with MILD.
 STRONG = Augmentation(rotate=0.3, scale=0.25, translate=0.2, shear=0.5, stretch=0.35)
 
 
@@ -65,7 +56,7 @@ class Classifier(nn.Module):
         channels, height, width = image_shape
         layers: list[nn.Module] = [*conv_bn_relu(channels, 32)]
         channels = 32
-        while max(height, width) > MAX_FINAL_MAP:
+        while max(height, width) > 8:
             layers += [nn.MaxPool2d(2, ceil_mode=True), *conv_bn_relu(channels, 64)]
             channels = 64
             height = ceil(height / 2)
@@ -80,7 +71,8 @@ class Classifier(nn.Module):
         self.head = nn.Linear(NUM_FEATURES, num_classes)
 
     def forward(self, images: Tensor) -> ClassifierOutput:
-        features = self.backbone(images)
+        # channels_last is the fastest memory format for convolutions on the CPU.
+        features = self.backbone(images.contiguous(memory_format=torch.channels_last))
         return ClassifierOutput(features, self.head(features))
 
 
@@ -94,7 +86,7 @@ def conv_bn_relu(in_channels: int, out_channels: int) -> tuple[nn.Module, ...]:
 def predict(classifier: Classifier, images: Tensor, *, batch_size: int = 500) -> ClassifierOutput:
     """Apply a classifier in eval mode to images, uint8 [N, C, H, W]; the output is on the CPU."""
     device = next(classifier.parameters()).device
-    outputs = [classifier(channels_last(to_float(batch.to(device)))) for batch in images.split(batch_size)]
+    outputs = [classifier(to_float(batch.to(device))) for batch in images.split(batch_size)]
     features, logits = zip(*outputs, strict=True)
     return ClassifierOutput(torch.cat(features).cpu(), torch.cat(logits).cpu())
 
@@ -109,7 +101,7 @@ def train_classifier(
     """
     num_images = len(train.images)
     epochs = num_epochs(config, num_images)
-    total_steps = epochs * max(1, ceil((num_images - 1) / BATCH_SIZE))  # see _batches
+    total_steps = epochs * max(1, ceil((num_images - 1) / BATCH_SIZE))
     augmentation = STRONG if config.augmentation == "strong" else MILD
 
     with torch.random.fork_rng(devices=[]):
@@ -118,14 +110,19 @@ def train_classifier(
         classifier = Classifier((channels, height, width), num_classes)
     classifier = classifier.to(device).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.Adam(classifier.parameters(), fused=True)
-    scheduler = OneCycleLR(optimizer, MAX_LR, total_steps=total_steps)
+    scheduler = OneCycleLR(optimizer, 3e-3, total_steps=total_steps)
 
     rng = torch.Generator().manual_seed(config.seed)
-    batches = _batches(num_images, epochs, rng)
+    batches = (
+        indices
+        for _ in range(epochs)
+        for indices in torch.randperm(num_images, generator=rng).split(BATCH_SIZE)
+        if len(indices) > 1 or num_images == 1  # BatchNorm needs two images
+    )
     for indices in tqdm(batches, total=total_steps, desc="classifier", disable=None, leave=False):
         images = augment(to_float(train.images[indices].to(device)), rng, augmentation)
         labels = train.labels[indices].to(device)
-        loss = cross_entropy(classifier(channels_last(images)).logits, labels)
+        loss = cross_entropy(classifier(images).logits, labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -134,18 +131,8 @@ def train_classifier(
 
 
 def num_epochs(config: ClassifierConfig, num_images: int) -> int:
-    """Number of epochs for a training split of `num_images`."""
-    if config.epochs != "auto":
-        return config.epochs
-    return max(AUTO_MIN_EPOCHS, ceil(AUTO_NUM_IMAGES / num_images))
-
-
-def _batches(num_images: int, epochs: int, rng: torch.Generator) -> Iterator[Tensor]:
-    """Yield shuffled batches of indices. A last batch of one image is skipped: BatchNorm needs two."""
-    for _ in range(epochs):
-        for indices in torch.randperm(num_images, generator=rng).split(BATCH_SIZE):
-            if len(indices) > 1 or num_images == 1:
-                yield indices
+    """Number of epochs for a training split of `num_images`; auto: 80,000 images in total, but at least 6 epochs."""
+    return max(6, ceil(80_000 / num_images)) if config.epochs == "auto" else config.epochs
 
 
 def augment(images: Tensor, rng: torch.Generator, strength: Augmentation) -> Tensor:
@@ -173,11 +160,6 @@ def uniform(limits: list[float], images: Tensor, rng: torch.Generator) -> Tensor
     return values * torch.tensor(limits, device=images.device)[:, None]
 
 
-def channels_last(images: Tensor) -> Tensor:
-    """Convert [B, C, H, W] to channels_last, the fastest memory format for convolutions on the CPU."""
-    return images.contiguous(memory_format=torch.channels_last)
-
-
 def classification_task(dataset: ImageDataset) -> tuple[Split, Split, tuple[str, ...], str]:
     """Return labeled training and test images, the class names, and the task: `classes` or `rotations`.
 
@@ -201,14 +183,13 @@ def rotation_task(images: Tensor) -> tuple[Split, tuple[str, ...]]:
     """Make a classification task of unlabeled images [N, C, H, W]: four rotations, or flips if they are not square.
 
     Returns the transformed images [4 N, C, H, W] with the transformation as label, and the names of the labels.
-    Gidaris et al. 2018 (https://arxiv.org/abs/1803.07728): to recognize the rotation, a network must recognize the
-    objects.
+    Gidaris et al. 2018 (https://arxiv.org/abs/1803.07728).
     """
     if images.shape[-1] == images.shape[-2]:
-        names = ROTATIONS
+        names = tuple(f"rotated by {angle}°" for angle in (0, 90, 180, 270))
         transformed = [images.rot90(num_turns, (2, 3)) for num_turns in range(4)]
     else:
-        names = FLIPS
+        names = ("original", "flipped vertically", "flipped horizontally", "rotated by 180°")
         transformed = [images, images.flip(2), images.flip(3), images.flip(2, 3)]
     labels = torch.arange(4).repeat_interleave(len(images))
     return Split(torch.cat(transformed), labels), names

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from gan.data.dataset import ImageDataset, Split
 from gan.evaluation.classifier import predict, train_classifier
@@ -50,11 +49,9 @@ def translation_metrics(
     extractors: one per dataset. sample_sets: translations A→B with the labels of their inputs.
 
     class_accuracy_ab, class_accuracy_ba: fraction of translated test images that the other dataset's classifier
-    recognizes as the class of the input.
-    baseline_accuracy_ab, baseline_accuracy_ba: the same for the test images without translation.
+    recognizes as the class of the input. baseline_accuracy_ab, baseline_accuracy_ba: the same without translation.
     These four are omitted if the class names of A and B differ or an extractor has no classes.
-    cycle_error: mean absolute difference between test images of A and their translations A→B→A, as a fraction of the
-    range of a pixel.
+    cycle_error: mean absolute difference of test images of A to their translations A→B→A; 1 is a pixel's range.
     """
     network, _ = load_network(path, "generator")
     assert isinstance(network, CycleGenerators)
@@ -74,7 +71,7 @@ def translation_metrics(
             metrics |= known
     translated = translate_images(network.g_ab, dataset_a.test.images, device)
     reconstructed = translate_images(network.g_ba, translated, device)
-    metrics["cycle_error"] = mean_abs_diff(reconstructed, dataset_a.test.images)
+    metrics["cycle_error"] = (reconstructed.float() - dataset_a.test.images.float()).abs().mean().item() / 255
     return metrics
 
 
@@ -110,8 +107,3 @@ def accuracy(extractor: FeatureExtractor, samples: Split) -> float | None:
     """Fraction of samples whose predicted class is their label; None if the extractor has no classes."""
     predictions = extractor.extract(samples.images).predictions
     return None if predictions is None else (predictions == samples.labels).double().mean().item()
-
-
-def mean_abs_diff(images_a: Tensor, images_b: Tensor) -> float:
-    """Mean absolute difference of images, both uint8 [N, C, H, W], as a fraction of the range of a pixel."""
-    return (images_a.float() - images_b.float()).abs().mean().item() / 255

@@ -6,16 +6,13 @@ from pydantic import Field
 
 from gan.config import StrictConfig
 
-NumSamples = Annotated[int, Field(ge=100, le=1_000_000)]
-NumEpochs = Annotated[int, Field(ge=1, le=1000)]
-
 
 class ClassifierConfig(StrictConfig):
     """The network whose features the evaluation compares images by."""
 
     renamed: ClassVar[dict[str, str]] = {"distortion": "augmentation"}
 
-    epochs: Literal["auto"] | NumEpochs = Field(
+    epochs: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = Field(
         "auto", description="epochs of training; auto: enough for 80,000 images in total, at least 6"
     )
     augmentation: Literal["auto", "mild", "strong"] = Field(
@@ -39,7 +36,7 @@ class EvaluateConfig(StrictConfig):
     weights: Literal["ema", "raw"] = Field(
         "ema", description="generator weights: their moving average, or those of the last iteration"
     )
-    samples: Literal["auto"] | NumSamples = Field(
+    samples: Literal["auto"] | Annotated[int, Field(ge=100, le=1_000_000)] = Field(
         "auto",
         description="images per sample set; auto: 10,000, or 26,000 for stacked digits; "
         "cyclegan: always as many as there are test images",

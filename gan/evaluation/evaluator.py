@@ -20,17 +20,14 @@ from gan.evaluation.metrics import CHUNK_SIZE, NUM_NEIGHBORS, frechet_distance, 
 from gan.evaluation.parzen import best_sigma, log_likelihood
 from gan.evaluation.summary import Metrics, Summary, best_snapshot, round_metrics, round_significant
 
-# Training images on which the width of the Parzen window is chosen, as by Goodfellow et al. 2014.
-PARZEN_VALIDATION_SIZE = 1000
+PARZEN_VALIDATION_SIZE = 1000  # training images to choose the Parzen window's width on, as Goodfellow et al. 2014
 MAX_PARZEN_DIM = 3072  # values per image, 32×32 RGB; in more dimensions all distances are alike
 MEMORIZATION_SAMPLES = 5000  # samples whose nearest real images are searched
-MAX_LISTED_CLASSES = 100  # with more classes, the details do not list their frequencies
 
 
 class Evaluator:
-    """Computes metrics of images against the test split, and those of real training images as a baseline.
+    """Computes metrics of images against the test split of a dataset.
 
-    dataset: its test split is the reference.
     real_baseline: metrics of `num_samples` random training images, or of fewer if the training split is smaller.
     num_real: number of these images. Distances and the Parzen window use the same number of samples.
     num_neighbors: k of precision, recall, density and coverage.
@@ -46,7 +43,6 @@ class Evaluator:
         num_test = len(dataset.test.images)
         num_validation = min(PARZEN_VALIDATION_SIZE, len(train) // 10)
         self._has_parzen = train[0].numel() <= MAX_PARZEN_DIM and num_validation > 0
-
         # Shuffled, because some datasets are sorted by class.
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(train)))
         baseline_indices = order[num_validation:][:num_samples]
@@ -58,7 +54,6 @@ class Evaluator:
             )
         self.num_neighbors = min(NUM_NEIGHBORS, num_test - 1, self.num_real - 1)
         self._parzen_validation = flatten_pixels(train[order[:num_validation]])
-
         test = extractor.extract(dataset.test.images)
         self._test_features = test.features
         self._test_radii = knn_radii(test.features, self.num_neighbors)
@@ -102,9 +97,8 @@ class Evaluator:
         output = self.extractor.extract(images[: self.num_real])
         test_chunks = self._test_features.split(CHUNK_SIZE)
         nearest = torch.cat([torch.cdist(chunk, output.features).min(1).values for chunk in test_chunks])
-        frechet = frechet_distance(output.features, self._test_features)
         metrics: Metrics = {
-            "frechet_ratio": self.relative_frechet(frechet),
+            "frechet_ratio": self.relative_frechet(frechet_distance(output.features, self._test_features)),
             "coverage": (nearest < self._test_radii).double().mean().item(),
         }
         if output.predictions is not None and self.class_frequencies is not None:
@@ -119,8 +113,7 @@ class Evaluator:
         """Compare images, uint8 [N, C, H, W], with their nearest training and test images."""
         samples = flatten_pixels(images[:MEMORIZATION_SAMPLES])
         train = flatten_pixels(self.dataset.train.images)
-        test = flatten_pixels(self.dataset.test.images)
-        return memorization(samples, train, test)
+        return memorization(samples, train, flatten_pixels(self.dataset.test.images))
 
 
 def flatten_pixels(images: Tensor) -> Tensor:
@@ -173,9 +166,8 @@ def evaluate(
     ]
     conditional = conditional or {}
     class_names = dataset.metadata["classes"]
-    findings = summarize(
-        summary, frechet_ratio, memorization, snapshot_metrics, len(class_names), conditional=conditional
-    )
+    num_classes = len(class_names)
+    findings = summarize(summary, frechet_ratio, memorization, snapshot_metrics, num_classes, conditional=conditional)
     details: dict[str, Any] = {
         "findings": findings,
         "feature_extractor": evaluator.extractor.name,
@@ -201,7 +193,7 @@ def evaluate(
         "snapshots": snapshot_metrics,
     }
     predictions = evaluator.extractor.extract(sample_sets[0]).predictions
-    if predictions is not None and evaluator.class_frequencies is not None and len(class_names) <= MAX_LISTED_CLASSES:
+    if predictions is not None and evaluator.class_frequencies is not None and num_classes <= 100:
         frequencies = class_coverage(predictions, evaluator.class_frequencies).frequencies
         details["classes"] = {
             "names": class_names,
@@ -210,12 +202,5 @@ def evaluate(
         }
     metrics = summary.headline_metrics(frechet_ratio, memorization.memorization_score)
     sample_indices, train_indices = zip(*memorization.nearest_pairs, strict=True)
-    nearest_samples = sample_sets[0][list(sample_indices)]
-    nearest_train = dataset.train.images[list(train_indices)]
-    return Evaluation(
-        metrics=metrics | round_metrics(conditional),
-        details=details,
-        snapshot_metrics=snapshot_metrics,
-        findings=findings,
-        nearest_pairs=torch.cat([nearest_samples, nearest_train]).numpy(),
-    )
+    nearest = torch.cat([sample_sets[0][list(sample_indices)], dataset.train.images[list(train_indices)]])
+    return Evaluation(metrics | round_metrics(conditional), details, snapshot_metrics, findings, nearest.numpy())

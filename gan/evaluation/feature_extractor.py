@@ -12,18 +12,13 @@ from torch.nn.functional import softmax
 from gan.config import UserError
 from gan.evaluation.classifier import Classifier, load_classifier, predict
 
-INCEPTION_LAYER = "2048"
-INCEPTION_BATCH_SIZE = 100
-
 
 @dataclass(frozen=True)
 class Features:
-    """Output of a feature extractor for N images.
+    """Output of a feature extractor for N images: features [N, D], and if the extractor has classes, also these.
 
-    features: [N, D].
-    predictions: most probable class of each image, int64 [N]; None if the extractor has no classes.
-    confidence: its probability [N]; None if the extractor has no classes.
-    logits: [N, num_classes]; None if the extractor has no classes or classifies each channel separately.
+    predictions: most probable class of each image, int64 [N]. confidence: its probability [N].
+    logits: [N, num_classes]; None if each channel is classified separately.
     """
 
     features: Tensor
@@ -60,8 +55,7 @@ def make_feature_extractor(path: Path, features: str, device: torch.device) -> F
 def classifier_extractor(classifier: Classifier, metadata: dict[str, Any]) -> FeatureExtractor:
     """Use a classifier as feature extractor. It has classes only if its task is `classes`, not `rotations`.
 
-    Stacks of digits are classified channel by channel, as the digits of a decimal number. Their features are
-    concatenated.
+    Stacks are classified channel by channel, as the digits of a decimal number. Their features are concatenated.
     """
     num_stacked = metadata.get("stacked", 1)
     num_classes = len(metadata["classes"])
@@ -86,14 +80,11 @@ def inception_extractor(device: torch.device) -> FeatureExtractor:
     """Inception v3 as used by FID. Its weights come from the internet or torch's cache; raises OSError otherwise."""
     from torch_fidelity.utils import create_feature_extractor
 
-    network = create_feature_extractor(
-        "inception-v3-compat", [INCEPTION_LAYER], cuda=device.type == "cuda", verbose=False
-    )
+    network = create_feature_extractor("inception-v3-compat", ["2048"], cuda=device.type == "cuda", verbose=False)
 
     @torch.inference_mode()
     def extract(images: Tensor) -> Features:
         rgb = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
-        batches = rgb.split(INCEPTION_BATCH_SIZE)
-        return Features(torch.cat([network(batch.to(device))[0].cpu() for batch in batches]))
+        return Features(torch.cat([network(batch.to(device))[0].cpu() for batch in rgb.split(100)]))
 
     return FeatureExtractor("Inception v3 (torch-fidelity's inception-v3-compat, 2048 features)", extract)

@@ -50,12 +50,11 @@ def summarize(
 def memorization_sentence(memorization: Memorization) -> str:
     """State whether samples are closer to training images than independent images would be."""
     score = memorization.memorization_score
+    grade = "none found"
     if score >= MEMORIZING:
         grade = "strong"
     elif score > max(SLIGHTLY_MEMORIZING, 3 * memorization.standard_error):
         grade = "slight"
-    else:
-        grade = "none found"
     return (
         f"Memorization: {grade}; the nearest real image of {memorization.nearest_in_train:.0%} of the samples is a "
         f"training image ({memorization.expected:.0%} expected by chance)."

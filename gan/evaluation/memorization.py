@@ -15,8 +15,7 @@ class Memorization:
     nearest_in_train: fraction of samples whose nearest real image belongs to the training split, not to the test split.
     expected: expectation of nearest_in_train for samples that are independent of both splits.
     standard_error: standard error of memorization_score.
-    median_sample_distance: median distance of the samples to their nearest training image.
-    median_test_distance: the same for test images.
+    median_sample_distance, median_test_distance: of samples and test images to their nearest training images.
     nearest_pairs: (sample, training image) indices of the samples nearest to a training image, nearest first.
     """
 
@@ -29,10 +28,7 @@ class Memorization:
 
     @property
     def memorization_score(self) -> float:
-        """(nearest_in_train − expected) / (1 − expected): 0 if independent, 1 if every sample is a copy.
-
-        It estimates the fraction of copies if all other samples are independent. It may be slightly negative.
-        """
+        """Estimated fraction of copies, if all other samples are independent. It may be slightly negative."""
         return (self.nearest_in_train - self.expected) / (1 - self.expected)
 
 

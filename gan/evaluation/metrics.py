@@ -6,16 +6,13 @@ import torch
 from torch import Tensor
 
 NUM_NEIGHBORS = 5  # k of Naeem et al. 2020
-KID_NUM_SUBSETS = 50
-KID_SUBSET_SIZE = 1000
 CHUNK_SIZE = 2000
 
 
 def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
-    """Fréchet distance between normal distributions fitted to features [N, D] and [M, D].
+    """Fréchet distance between normal distributions fitted to features [N, D] and [M, D]; FID if they are Inception's.
 
     |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½), equation 6 of Heusel et al. 2017 (https://arxiv.org/abs/1706.08500).
-    Only with Inception's features is it called FID.
     """
     from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
@@ -36,8 +33,8 @@ def kid(features_a: Tensor, features_b: Tensor, seed: int = 0) -> float:
     metrics = kid_features_to_metric(
         features_a.double(),
         features_b.double(),
-        kid_subsets=KID_NUM_SUBSETS,
-        kid_subset_size=min(KID_SUBSET_SIZE, len(features_a), len(features_b)),
+        kid_subsets=50,
+        kid_subset_size=min(1000, len(features_a), len(features_b)),
         rng_seed=seed,
         verbose=False,
     )
@@ -104,19 +101,15 @@ def knn_radii(features: Tensor, k: int = NUM_NEIGHBORS) -> Tensor:
 
 def nearest_neighbors(queries: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
     """Euclidean distance of each query [N, D] to its nearest reference [M, D], and that reference's index: [N], [N]."""
-    nearest = [_nearest_in_chunks(chunk, references) for chunk in queries.split(CHUNK_SIZE)]
-    distances, indices = zip(*nearest, strict=True)
-    return torch.cat(distances), torch.cat(indices)
-
-
-def _nearest_in_chunks(queries: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
     best_distances = torch.full((len(queries),), torch.inf)
     best_indices = torch.zeros(len(queries), dtype=torch.long)
-    for start in range(0, len(references), CHUNK_SIZE):
-        chunk = references[start : start + CHUNK_SIZE]
-        # By matrix product: for vectors as long as images, torch.cdist's default is much slower.
-        distances, indices = torch.cdist(queries, chunk, compute_mode="use_mm_for_euclid_dist").min(1)
-        is_closer = distances < best_distances
-        best_distances = torch.where(is_closer, distances, best_distances)
-        best_indices = torch.where(is_closer, indices + start, best_indices)
+    for query_start in range(0, len(queries), CHUNK_SIZE):
+        rows = slice(query_start, query_start + CHUNK_SIZE)
+        for start in range(0, len(references), CHUNK_SIZE):
+            chunk = references[start : start + CHUNK_SIZE]
+            # By matrix product: for vectors as long as images, torch.cdist's default is much slower.
+            distances, indices = torch.cdist(queries[rows], chunk, compute_mode="use_mm_for_euclid_dist").min(1)
+            is_closer = distances < best_distances[rows]
+            best_distances[rows] = torch.where(is_closer, distances, best_distances[rows])
+            best_indices[rows] = torch.where(is_closer, indices + start, best_indices[rows])
     return best_distances, best_indices

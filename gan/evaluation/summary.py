@@ -45,12 +45,9 @@ class Summary:
     @classmethod
     def from_sets(cls, metrics_per_set: Sequence[Metrics], real: Metrics) -> "Summary":
         """Summarize the metrics of at least two sample sets."""
-        means = {}
-        stds = {}
-        for name in metrics_per_set[0]:
-            values = [metrics[name] for metrics in metrics_per_set]
-            means[name] = float(np.mean(values))
-            stds[name] = float(np.std(values, ddof=1))
+        values = {name: [metrics[name] for metrics in metrics_per_set] for name in metrics_per_set[0]}
+        means = {name: float(np.mean(of_sets)) for name, of_sets in values.items()}
+        stds = {name: float(np.std(of_sets, ddof=1)) for name, of_sets in values.items()}
         return cls(means, stds, real)
 
     def table(self) -> dict[str, Metrics]:

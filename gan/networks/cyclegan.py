@@ -6,42 +6,24 @@ fewer layers in the discriminators.
 
 from torch import Tensor, nn
 
-from gan.config import UserError
 from gan.networks.config import ModelConfig
+from gan.networks.dcgan import check_sides
 from gan.networks.layers import UnconditionalSequential, check_labels, init_weights
 from gan.networks.mlp import ImageShape
-
-MIN_SIDE = 16  # pixels
-SMALL_SIDE = 64  # with a shorter side than this, the discriminators classify smaller patches
 
 
 def check_image_shape(shape: ImageShape) -> None:
     """Raise UserError if these networks cannot translate images of this shape."""
-    _, height, width = shape
-    if min(height, width) < MIN_SIDE or height % 4 or width % 4:
-        raise UserError(
-            f"prepare.image_size: model.architecture cyclegan takes images of at least {MIN_SIDE} pixels a side, in "
-            f"multiples of 4, got {height}×{width}; set it to 28, 32 or 64, for example"
-        )
-
-
-def generator(config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
-    """Two generators: [B, C, H, W] → [B, C, H, W], both in [-1, 1]. There are no classes."""
-    return CycleGenerators(shape, config.base_channels, config.residual_blocks)
-
-
-def discriminator(config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
-    """Two discriminators: [B, C, H, W] → logits of overlapping patches [B, 1, h, w]. There are no classes."""
-    return CycleDiscriminators(shape, config.base_channels, config.leaky_slope)
+    check_sides("cyclegan", shape, min_side=16, multiple=4)
 
 
 class CycleGenerators(nn.Module):
-    """A generator A → B (`g_ab`, called by `forward`) and a generator B → A (`g_ba`): [B, C, H, W] → [B, C, H, W]."""
+    """Generators A → B (`g_ab`, called by `forward`) and B → A (`g_ba`): [B, C, H, W] → same shape, in [-1, 1]."""
 
-    def __init__(self, shape: ImageShape, base_channels: int, num_residual_blocks: int) -> None:
+    def __init__(self, config: ModelConfig, shape: ImageShape, num_classes: int = 0) -> None:
         super().__init__()
-        self.g_ab = resnet_generator(shape[0], base_channels, num_residual_blocks)
-        self.g_ba = resnet_generator(shape[0], base_channels, num_residual_blocks)
+        self.g_ab = resnet_generator(shape[0], config.base_channels, config.residual_blocks)
+        self.g_ba = resnet_generator(shape[0], config.base_channels, config.residual_blocks)
         init_weights(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -51,15 +33,12 @@ class CycleGenerators(nn.Module):
 
 
 class CycleDiscriminators(nn.Module):
-    """A discriminator of A (`d_a`) and a discriminator of B (`d_b`, called by `forward`): [B, C, H, W] → [B, 1, h, w].
+    """Discriminators of A (`d_a`) and of B (`d_b`, called by `forward`): [B, C, H, W] → patch logits [B, 1, h, w]."""
 
-    h and w count overlapping patches; see patch_discriminator.
-    """
-
-    def __init__(self, shape: ImageShape, base_channels: int, leaky_slope: float) -> None:
+    def __init__(self, config: ModelConfig, shape: ImageShape, num_classes: int = 0) -> None:
         super().__init__()
-        self.d_a = patch_discriminator(shape, base_channels, leaky_slope)
-        self.d_b = patch_discriminator(shape, base_channels, leaky_slope)
+        self.d_a = patch_discriminator(shape, config.base_channels, config.leaky_slope)
+        self.d_b = patch_discriminator(shape, config.base_channels, config.leaky_slope)
         init_weights(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -87,20 +66,15 @@ def resnet_generator(image_channels: int, base_channels: int, num_residual_block
 def patch_discriminator(shape: ImageShape, base_channels: int, leaky_slope: float) -> UnconditionalSequential:
     """PatchGAN: images [B, C, H, W] → one logit per overlapping patch [B, 1, h, w].
 
-    A patch has 22×22 pixels, or 10×10 in images with a side of less than 64. This is at most about a third of a side,
-    like the paper's patches of 70 in images of 256. (InstanceNorm sees the whole image.) A discriminator of whole small
-    images would learn their content instead of their style, and the generators would change the content: a seven would
-    become a three.
+    A patch has 22×22 pixels, or 10×10 in images with a side of less than 64: at most about a third of a side, as in the
+    paper. A discriminator of whole images would learn their content too, and the generators would change it.
     """
     image_channels, *sides = shape
     layers: list[nn.Module] = [nn.Conv2d(image_channels, base_channels, 4, 2, 1), nn.LeakyReLU(leaky_slope)]
     channels = base_channels
-    for stride in (1,) if min(sides) < SMALL_SIDE else (2, 1):
-        layers += [
-            nn.Conv2d(channels, 2 * channels, 4, stride, 1),
-            nn.InstanceNorm2d(2 * channels),
-            nn.LeakyReLU(leaky_slope),
-        ]
+    for stride in (1,) if min(sides) < 64 else (2, 1):
+        layers += [nn.Conv2d(channels, 2 * channels, 4, stride, 1), nn.InstanceNorm2d(2 * channels)]
+        layers.append(nn.LeakyReLU(leaky_slope))
         channels *= 2
     return UnconditionalSequential(*layers, nn.Conv2d(channels, 1, 1))
 

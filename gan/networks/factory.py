@@ -1,8 +1,9 @@
 """Build networks from a config, save them and load them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from torch import nn
 
@@ -10,27 +11,31 @@ from gan.config import UserError
 from gan.io import load_safetensors, read_metadata, save_safetensors
 from gan.networks import cyclegan, dcgan, mlp, stylegan
 from gan.networks.config import ModelConfig
-from gan.networks.legacy import is_legacy, upgrade_metadata, upgrade_state_dict
+from gan.networks.legacy import upgrade_metadata, upgrade_state_dict
 from gan.networks.mlp import ImageShape
 
 
-class Architecture(Protocol):
-    """Functions of a module that defines networks.
+@dataclass(frozen=True)
+class Architecture:
+    """Constructors of networks, and a function that raises UserError if they do not support images of a shape.
 
-    All networks are called as network(x, labels). Labels [B] are None if the network is unconditional (num_classes 0).
+    The constructors take the config, the shape of an image and the number of classes (0: unconditional).
+    generator: z [B, latent_dim] (cyclegan: images) → images [B, C, H, W] in [-1, 1].
+    discriminator: images [B, C, H, W] → logits [B / packing, 1] (cyclegan: [B, 1, h, w]).
+    Networks are called as network(x, labels). Labels [B] are None if the network is unconditional.
     """
 
-    def check_image_shape(self, shape: ImageShape) -> None:
-        """Raise UserError if the networks cannot generate images of this shape."""
-
-    def generator(self, config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
-        """Create a generator: z [B, latent_dim] (cyclegan: images) → images [B, C, H, W] in [-1, 1]."""
-
-    def discriminator(self, config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
-        """Create a discriminator: images [B, C, H, W] → logits [B / packing, 1] (cyclegan: [B, 1, h, w])."""
+    generator: Callable[[ModelConfig, ImageShape, int], nn.Module]
+    discriminator: Callable[[ModelConfig, ImageShape, int], nn.Module]
+    check_image_shape: Callable[[ImageShape], None]
 
 
-ARCHITECTURES: dict[str, Architecture] = {"mlp": mlp, "dcgan": dcgan, "stylegan": stylegan, "cyclegan": cyclegan}
+ARCHITECTURES = {
+    "mlp": Architecture(mlp.generator, mlp.discriminator, mlp.check_image_shape),
+    "dcgan": Architecture(dcgan.Generator, dcgan.Discriminator, dcgan.check_image_shape),
+    "stylegan": Architecture(stylegan.Generator, stylegan.Discriminator, stylegan.check_image_shape),
+    "cyclegan": Architecture(cyclegan.CycleGenerators, cyclegan.CycleDiscriminators, cyclegan.check_image_shape),
+}
 
 
 def build_generator(config: ModelConfig, shape: ImageShape, num_classes: int = 0) -> nn.Module:
@@ -76,7 +81,7 @@ def load_network(path: Path, role: str) -> tuple[nn.Module, dict[str, Any]]:
     Files of earlier versions are converted. Raises UserError if the file does not hold a network of this role.
     """
     metadata = read_metadata(path)
-    legacy = is_legacy(metadata)
+    legacy = "kind" in metadata
     if legacy:
         metadata = upgrade_metadata(metadata)
     if metadata.get("role") != role:

@@ -46,8 +46,7 @@ class MinibatchDiscrimination(nn.Module):
 
     Salimans et al. 2016, section 3.2 (https://arxiv.org/abs/1606.03498): M_i = f(x_i) T has one vector M_ib per kernel
     b, and the new features are o_b(x_i) = Σ_{j ≠ i} exp(−‖M_ib − M_jb‖₁). The columns of T are initialized with unit
-    length. With T ~ N(0, 1), the distances between vectors of many features are so large that the new features and
-    their gradients are zero.
+    length: with T ~ N(0, 1), distances are so large that the new features and their gradients are zero.
     """
 
     def __init__(self, in_features: int, num_kernels: int = 100, kernel_dim: int = 5) -> None:
@@ -122,9 +121,8 @@ class OneHotEmbedding(nn.Module):
 def init_weights(network: nn.Module, leaky_slope: float | None = None) -> None:
     """Initialize as DCGAN and CycleGAN do: weights from N(0, 0.02), scales of BatchNorm from N(1, 0.02), biases zero.
 
-    leaky_slope: slope of the LeakyReLUs of a network without normalization. In such a network N(0, 0.02) makes the
-    output of every layer smaller than its input, and the first gradients vanish. Its convolutions are initialized by
-    He et al. 2015 (https://arxiv.org/abs/1502.01852, equation 15), which keeps the variance.
+    leaky_slope: slope of the LeakyReLUs of a network without normalization. Its convolutions are initialized by He et
+    al. 2015 (https://arxiv.org/abs/1502.01852, equation 15), which keeps the variance; N(0, 0.02) would not.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -138,14 +136,6 @@ def init_weights(network: nn.Module, leaky_slope: float | None = None) -> None:
             nn.init.normal_(module.weight, 1, INIT_STD)
         elif isinstance(module, OneHotEmbedding):
             nn.init.normal_(module.weight, 0, INIT_STD)
-
-
-BATCH_DEPENDENT_LAYERS = (nn.modules.batchnorm._BatchNorm, MinibatchDiscrimination, MinibatchStdDev)
-
-
-def is_batch_dependent(network: nn.Module) -> bool:
-    """Whether the output for an image depends on the other images of the batch (in training mode)."""
-    return any(isinstance(module, BATCH_DEPENDENT_LAYERS) for module in network.modules())
 
 
 def batch_multiple(network: nn.Module) -> int:

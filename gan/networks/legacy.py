@@ -34,13 +34,8 @@ RENAMED: dict[str, dict[str, str]] = {
 }
 
 
-def is_legacy(metadata: Mapping[str, Any]) -> bool:
-    """Whether a network's file was written by an earlier version, which named the role "kind"."""
-    return "kind" in metadata
-
-
 def upgrade_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Rename the keys of a legacy file's metadata."""
+    """Rename the keys of a legacy file's metadata, which names the role "kind"."""
     upgraded = {"role" if key == "kind" else key: value for key, value in metadata.items()}
     if "model" in metadata:
         upgraded["model"] = {ModelConfig.renamed.get(key, key): value for key, value in metadata["model"].items()}

@@ -17,8 +17,7 @@ class Linear(nn.Linear):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        is_batch = x.ndim == 2 and len(x) > 0
-        if self.training and is_batch and self.weight.numel() >= MIN_WEIGHTS and onednn_is_faster(x):
+        if self.training and self.weight.numel() >= MIN_WEIGHTS and onednn_is_faster(x):
             output: Tensor = Product.apply(x, self.weight, self.bias)
             return output
         return linear(x, self.weight, self.bias)
@@ -27,7 +26,9 @@ class Linear(nn.Linear):
 def onednn_is_faster(x: Tensor) -> bool:
     """Whether to multiply `x` with oneDNN. A fixed rule: a measurement could change the rounding between runs."""
     return (
-        x.dtype == torch.float32
+        x.ndim == 2
+        and len(x) > 0
+        and x.dtype == torch.float32
         and x.device.type == "cpu"
         and not torch.is_autocast_enabled("cpu")
         and torch.backends.mkldnn.is_available()

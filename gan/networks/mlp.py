@@ -1,6 +1,5 @@
 """Multilayer perceptrons for images (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661)."""
 
-from collections.abc import Sequence
 from math import prod
 
 import torch
@@ -34,64 +33,49 @@ def check_image_shape(shape: ImageShape) -> None:
 
 def generator(config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
     """z [B, latent_dim], labels [B] if there are classes → images [B, C, H, W] in [-1, 1]."""
-    network = Generator(
-        config.latent_dim + num_classes,
-        shape,
-        config.generator_widths,
-        leaky_slope=config.leaky_slope,
-        momentum=config.batchnorm_momentum,
-    )
+    network = Generator(config, shape, num_classes)
     return ConcatLabels(num_classes, network) if num_classes else network
 
 
 def discriminator(config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
     """Images [B, C, H, W], labels [B] if there are classes → logits [B / packing, 1]. No classes with packing > 1."""
-    network = Discriminator(
-        prod(shape) * config.packing + num_classes,
-        config.discriminator_widths,
-        leaky_slope=config.leaky_slope,
-        minibatch_discrimination=config.minibatch_discrimination,
-    )
+    network = Discriminator(config, shape, num_classes)
     if config.packing > 1:
         return UnconditionalSequential(PackImages(config.packing), *network)
     return ConcatLabels(num_classes, network) if num_classes else network
 
 
 class Generator(UnconditionalSequential):
-    """z [B, in_features] → images [B, C, H, W] in [-1, 1].
+    """z [B, latent_dim + num_classes] → images [B, C, H, W] in [-1, 1].
 
     Hidden layers are Linear, BatchNorm (in all but the first) and LeakyReLU. The last layer is Linear with tanh.
-    `momentum` is BatchNorm's in PyTorch: the weight of the newest batch in the running statistics.
     """
 
-    def __init__(
-        self, in_features: int, shape: ImageShape, hidden_sizes: Sequence[int], *, leaky_slope: float, momentum: float
-    ) -> None:
+    def __init__(self, config: ModelConfig, shape: ImageShape, num_classes: int = 0) -> None:
         layers: list[nn.Module] = []
-        for i, size in enumerate(hidden_sizes):
+        in_features = config.latent_dim + num_classes
+        for i, size in enumerate(config.generator_widths):
             layers.append(Linear(in_features, size))
             if i > 0:
-                layers.append(nn.BatchNorm1d(size, momentum=momentum))
-            layers.append(nn.LeakyReLU(leaky_slope, inplace=True))
+                layers.append(nn.BatchNorm1d(size, momentum=config.batchnorm_momentum))
+            layers.append(nn.LeakyReLU(config.leaky_slope, inplace=True))
             in_features = size
         super().__init__(*layers, Linear(in_features, prod(shape)), nn.Tanh(), nn.Unflatten(1, shape))
 
 
 class Discriminator(UnconditionalSequential):
-    """Images [B, C, H, W] with in_features = C · H · W → logits [B, 1] of being real.
+    """Images [B, ...] with packing · C · H · W + num_classes values → logits [B, 1] of being real.
 
-    Hidden layers are Linear and LeakyReLU. The images of a batch are independent of each other, unless there is
-    minibatch discrimination before the last layer.
+    Hidden layers are Linear and LeakyReLU. Minibatch discrimination is before the last layer.
     """
 
-    def __init__(
-        self, in_features: int, hidden_sizes: Sequence[int], *, leaky_slope: float, minibatch_discrimination: bool
-    ) -> None:
+    def __init__(self, config: ModelConfig, shape: ImageShape, num_classes: int = 0) -> None:
         layers: list[nn.Module] = [nn.Flatten()]
-        for size in hidden_sizes:
-            layers += [Linear(in_features, size), nn.LeakyReLU(leaky_slope, inplace=True)]
+        in_features = prod(shape) * config.packing + num_classes
+        for size in config.discriminator_widths:
+            layers += [Linear(in_features, size), nn.LeakyReLU(config.leaky_slope, inplace=True)]
             in_features = size
-        if minibatch_discrimination:
+        if config.minibatch_discrimination:
             layers.append(MinibatchDiscrimination(in_features))
             in_features += MinibatchDiscrimination(1).num_kernels
         super().__init__(*layers, Linear(in_features, 1))

@@ -1,8 +1,8 @@
 """A small StyleGAN2 (Karras et al. 2020, https://arxiv.org/abs/1912.04958) for images of 8×8 pixels and more.
 
-Weights are stored with unit variance and scaled when they are used (equalized learning rate, Karras et al. 2018,
-https://arxiv.org/abs/1710.10196, section 4.1). There is no path length regularization, as in the authors' own
-configuration for images of 32×32.
+Equalized learning rate: weights are stored with unit variance and scaled when used (Karras et al. 2018,
+https://arxiv.org/abs/1710.10196, section 4.1). As in the authors' own configuration for images of 32×32, there is no
+path length regularization.
 """
 
 from math import sqrt
@@ -11,30 +11,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, leaky_relu, linear, normalize
 
-from gan.config import UserError
 from gan.networks.config import ModelConfig
-from gan.networks.dcgan import Size, channels_per_level
+from gan.networks.dcgan import Size, channels_per_level, check_sides
 from gan.networks.layers import MinibatchDiscrimination, MinibatchStdDev, OneHotEmbedding, PackImages, check_labels
 from gan.networks.mlp import ImageShape
 
-MIN_SIDE = 8  # pixels
 LRELU_SLOPE = 0.2
 LRELU_GAIN = sqrt(2)  # keeps the variance through a leaky ReLU
 W_DIM = 128
-MAPPING_LR_MULTIPLIER = 0.01  # learning rate of the mapping network, relative to the other layers
 W_AVG_BETA = 0.998  # decay of the moving average of w, per step
 STYLE_MIXING_PROB = 0.9  # probability that an image is generated from two w in training
-MBSTD_GROUP_SIZE = 4  # images per group of the minibatch standard deviation
 
 
 def check_image_shape(shape: ImageShape) -> None:
     """Raise UserError if these networks cannot generate images of this shape."""
-    _, height, width = shape
-    if min(height, width) < MIN_SIDE or height % 4 or width % 4:
-        raise UserError(
-            f"prepare.image_size: model.architecture stylegan takes images of at least {MIN_SIDE} pixels a side, in "
-            f"multiples of 4, got {height}×{width}; set it to 28, 32 or 64, for example"
-        )
+    check_sides("stylegan", shape, min_side=8, multiple=4)
 
 
 def feature_map_sizes(height: int, width: int) -> list[Size]:
@@ -45,22 +36,6 @@ def feature_map_sizes(height: int, width: int) -> list[Size]:
         width //= 2
         sizes.insert(0, (height, width))
     return sizes
-
-
-def generator(config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
-    """z [B, latent_dim], labels [B] if there are classes → images [B, C, H, W] in [-1, 1]."""
-    return Generator(shape, config.latent_dim, config.base_channels, config.mapping_layers, num_classes)
-
-
-def discriminator(config: ModelConfig, shape: ImageShape, num_classes: int) -> nn.Module:
-    """Images [B, C, H, W], labels [B] if there are classes → logits [B / packing, 1]."""
-    return Discriminator(
-        shape,
-        config.base_channels,
-        num_classes,
-        packing=config.packing,
-        minibatch_discrimination=config.minibatch_discrimination,
-    )
 
 
 class EqualizedLinear(nn.Module):
@@ -88,8 +63,7 @@ class MappingNetwork(nn.Module):
         self.embedding = OneHotEmbedding(num_classes, latent_dim) if num_classes else None
         in_features = 2 * latent_dim if num_classes else latent_dim
         self.layers = nn.ModuleList(
-            EqualizedLinear(W_DIM if i else in_features, W_DIM, lr_multiplier=MAPPING_LR_MULTIPLIER)
-            for i in range(num_layers)
+            EqualizedLinear(W_DIM if i else in_features, W_DIM, lr_multiplier=0.01) for i in range(num_layers)
         )
 
     def forward(self, z: Tensor, labels: Tensor | None) -> Tensor:
@@ -105,31 +79,25 @@ class MappingNetwork(nn.Module):
 class ModulatedConv2d(nn.Module):
     """Modulated convolution, noise, bias and leaky ReLU: x [B, I, h, w], w [B, W_DIM] → [B, O, h, w].
 
-    With `upsample`, the size is doubled first. The weights are scaled by the style per input channel (equation 1 of the
-    paper) and, with `demodulate`, normalized per output channel (equation 3). Both are done on the feature maps, before
-    and after one convolution for the whole batch, which is equivalent. Noise and leaky ReLU are left out if
-    `demodulate` is false (ToRGB).
+    With `upsample`, the size is doubled first. The 3×3 weights are scaled by the style per input channel (equation 1 of
+    the paper) and normalized per output channel (equation 3). Both are done on the feature maps, before and after one
+    convolution for the whole batch, which is equivalent. With `to_rgb`, the weights are 1×1 and not normalized, and
+    there is no noise or leaky ReLU.
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        out_size: Size,
-        *,
-        kernel_size: int = 3,
-        upsample: bool = False,
-        demodulate: bool = True,
+        self, in_channels: int, out_channels: int, out_size: Size, *, upsample: bool = False, to_rgb: bool = False
     ) -> None:
         super().__init__()
+        kernel_size = 1 if to_rgb else 3
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
         self.weight_gain = 1 / sqrt(in_channels * kernel_size**2)
         self.affine = EqualizedLinear(W_DIM, in_channels, bias_init=1.0)
         self.bias = nn.Parameter(torch.zeros(out_channels, 1, 1))
         self.upsample = upsample
-        self.demodulate = demodulate
+        self.to_rgb = to_rgb
         self.noise_const: Tensor
-        if demodulate:
+        if not to_rgb:
             self.noise_strength = nn.Parameter(torch.zeros(()))
             self.register_buffer("noise_const", torch.randn(1, 1, *out_size))
 
@@ -140,7 +108,7 @@ class ModulatedConv2d(nn.Module):
         if self.upsample:
             x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         x = conv2d(x, weight, padding=weight.shape[-1] // 2)
-        if not self.demodulate:
+        if self.to_rgb:
             return x + self.bias
         squared_norm = style.square() @ weight.square().sum((2, 3)).t() + 1e-8  # [B, O]
         x = x * squared_norm.rsqrt()[:, :, None, None]
@@ -157,13 +125,11 @@ class Generator(nn.Module):
 
     draws_noise = True
 
-    def __init__(
-        self, shape: ImageShape, latent_dim: int, base_channels: int, mapping_layers: int, num_classes: int = 0
-    ) -> None:
+    def __init__(self, config: ModelConfig, shape: ImageShape, num_classes: int = 0) -> None:
         super().__init__()
         sizes = feature_map_sizes(shape[1], shape[2])
-        channels = [*channels_per_level(len(sizes) - 1, base_channels), base_channels]
-        self.mapping = MappingNetwork(latent_dim, mapping_layers, num_classes)
+        channels = [*channels_per_level(len(sizes) - 1, config.base_channels), config.base_channels]
+        self.mapping = MappingNetwork(config.latent_dim, config.mapping_layers, num_classes)
         self.w_avg: Tensor
         self.register_buffer("w_avg", torch.zeros(W_DIM))
         self.const = nn.Parameter(torch.randn(1, channels[0], *sizes[0]))
@@ -173,32 +139,23 @@ class Generator(nn.Module):
             if i > 0:
                 self.convs.append(ModulatedConv2d(channels[i - 1], channels[i], size, upsample=True))
                 self.convs.append(ModulatedConv2d(channels[i], channels[i], size))
-            self.to_rgb.append(ModulatedConv2d(channels[i], shape[0], size, kernel_size=1, demodulate=False))
-
-    @property
-    def num_ws(self) -> int:
-        """Number of w per image, one per convolution."""
-        return len(self.convs)
+            self.to_rgb.append(ModulatedConv2d(channels[i], shape[0], size, to_rgb=True))
+        self.num_ws = len(self.convs)  # one w per convolution
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         w = self.mapping(z, labels)
         if not self.training:
-            return self.synthesis(self._repeat(w))
+            return self.synthesis(w[:, None].expand(-1, self.num_ws, -1))
         self.w_avg.lerp_(w.detach().mean(0).to(self.w_avg.dtype), 1 - W_AVG_BETA)
         return self.synthesis(self._mix_styles(w, z, labels))
-
-    def _repeat(self, w: Tensor) -> Tensor:
-        """One w for all convolutions: [B, W_DIM] → [B, num_ws, W_DIM]."""
-        return w[:, None].expand(-1, self.num_ws, -1)
 
     def _mix_styles(self, w: Tensor, z: Tensor, labels: Tensor | None) -> Tensor:
         """Style mixing (Karras et al. 2019, section 3.1): w [B, W_DIM] → ws [B, num_ws, W_DIM].
 
         With probability STYLE_MIXING_PROB, ws change to those of another z, with the same label, at a random layer.
         """
-        batch_size = len(z)
-        start = torch.randint(1, self.num_ws, (batch_size, 1), device=z.device)
-        is_mixed = torch.rand(batch_size, 1, device=z.device) < STYLE_MIXING_PROB
+        start = torch.randint(1, self.num_ws, (len(z), 1), device=z.device)
+        is_mixed = torch.rand(len(z), 1, device=z.device) < STYLE_MIXING_PROB
         start = start.where(is_mixed, self.num_ws)
         mixing_mask = torch.arange(self.num_ws, device=z.device) >= start  # [B, num_ws]
         other_w = w.roll(1, 0) if labels is None else self.mapping(z.roll(1, 0), labels)
@@ -209,7 +166,8 @@ class Generator(nn.Module):
 
         Truncation trick, Karras et al. 2019, appendix B (https://arxiv.org/abs/1812.04948).
         """
-        return self._repeat(torch.lerp(self.w_avg, self.mapping(z, labels), truncation))
+        w = torch.lerp(self.w_avg, self.mapping(z, labels), truncation)
+        return w[:, None].expand(-1, self.num_ws, -1)
 
     def synthesis(self, ws: Tensor) -> Tensor:
         """Generate images from one w per convolution: [B, num_ws, W_DIM] → [B, C, H, W] in [-1, 1]."""
@@ -243,13 +201,7 @@ class EqualizedConv2d(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int = 3,
-        *,
-        downsample: bool = False,
-        activate: bool = True,
+        self, in_channels: int, out_channels: int, kernel_size: int = 3, downsample: bool = False, activate: bool = True
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
@@ -284,28 +236,21 @@ class Discriminator(nn.Module):
     With classes, the logit is a projection on a learned embedding of the label plus an unconditional term.
     """
 
-    def __init__(
-        self,
-        shape: ImageShape,
-        base_channels: int,
-        num_classes: int = 0,
-        *,
-        packing: int = 1,
-        minibatch_discrimination: bool = False,
-    ) -> None:
+    def __init__(self, config: ModelConfig, shape: ImageShape, num_classes: int = 0) -> None:
         super().__init__()
         self.num_classes = num_classes
         sizes = feature_map_sizes(shape[1], shape[2])
-        channels = [base_channels, *reversed(channels_per_level(len(sizes) - 1, base_channels))]
-        layers: list[nn.Module] = [PackImages(packing)] if packing > 1 else []
-        layers.append(EqualizedConv2d(shape[0] * packing, channels[0], 1))
+        channels = [config.base_channels, *reversed(channels_per_level(len(sizes) - 1, config.base_channels))]
+        layers: list[nn.Module] = [PackImages(config.packing)] if config.packing > 1 else []
+        layers.append(EqualizedConv2d(shape[0] * config.packing, channels[0], 1))
         layers += [ResidualBlock(channels[i], channels[i + 1]) for i in range(len(sizes) - 1)]
-        self.features = nn.Sequential(*layers, MinibatchStdDev(MBSTD_GROUP_SIZE))
+        self.features = nn.Sequential(*layers, MinibatchStdDev())
         self.conv = EqualizedConv2d(channels[-1] + 1, channels[-1])
         self.hidden = EqualizedLinear(channels[-1] * sizes[0][0] * sizes[0][1], channels[-1])
         num_features = channels[-1]
-        self.minibatch_discrimination = MinibatchDiscrimination(num_features) if minibatch_discrimination else None
-        if self.minibatch_discrimination is not None:
+        self.minibatch_discrimination = None
+        if config.minibatch_discrimination:
+            self.minibatch_discrimination = MinibatchDiscrimination(num_features)
             num_features += self.minibatch_discrimination.num_kernels
         self.embedding = OneHotEmbedding(num_classes, num_features) if num_classes else None
         self.output_layer = EqualizedLinear(num_features, 1)

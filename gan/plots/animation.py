@@ -11,31 +11,21 @@ from gan.io import atomic_write
 
 
 def add_caption(frame: Image.Image, caption: str, scale: int, num_levels: int = 256) -> Image.Image:
-    """Enlarge a frame `scale` times without smoothing and write a caption below it.
-
-    The frame is rounded to `num_levels` brightness levels per channel. The canvas is wider than the frame if the
-    caption needs it.
-    """
+    """Round a frame to `num_levels` levels per channel, enlarge it without smoothing, and write a caption below it."""
     rounded = [round(round(v / 255 * (num_levels - 1)) * 255 / (num_levels - 1)) for v in range(256)]
     frame = frame.point(rounded * len(frame.getbands()))
     frame = frame.resize((frame.width * scale, frame.height * scale), Image.Resampling.NEAREST)
     font_size = max(11, round(frame.width / 24))
     font = ImageFont.load_default(font_size)
-    caption_height = 2 * font_size
     width = max(frame.width, round(font.getlength(caption)) + 8)
-    canvas = Image.new(frame.mode, (width, frame.height + caption_height), "white")
+    canvas = Image.new(frame.mode, (width, frame.height + 2 * font_size), "white")
     canvas.paste(frame, ((width - frame.width) // 2, 0))
-    center = (width / 2, frame.height + caption_height / 2)
-    ImageDraw.Draw(canvas).text(center, caption, "black", font, anchor="mm")
+    ImageDraw.Draw(canvas).text((width / 2, frame.height + font_size), caption, "black", font, anchor="mm")
     return canvas
 
 
 def save_gif(path: Path, frames: Sequence[Image.Image], frame_ms: int, last_frame_ms: int) -> None:
-    """Write frames as a GIF that loops forever. Durations are in milliseconds.
-
-    Frames smaller than the largest one (their captions differ in length) are centered on white.
-    """
-    durations = [frame_ms] * (len(frames) - 1) + [last_frame_ms]
+    """Write frames, centered on white, as a GIF that loops forever and is as large as the largest frame."""
     width = max(frame.width for frame in frames)
     height = max(frame.height for frame in frames)
     arrays = []
@@ -43,6 +33,6 @@ def save_gif(path: Path, frames: Sequence[Image.Image], frame_ms: int, last_fram
         canvas = Image.new(frame.mode, (width, height), "white")
         canvas.paste(frame, ((width - frame.width) // 2, (height - frame.height) // 2))
         arrays.append(np.asarray(canvas))
-    duration = durations if len(frames) > 1 else last_frame_ms
+    duration = [frame_ms] * (len(frames) - 1) + [last_frame_ms] if len(frames) > 1 else last_frame_ms
     with atomic_write(path) as temporary:
         iio.imwrite(temporary, arrays, plugin="pillow", extension=".gif", duration=duration, loop=0)

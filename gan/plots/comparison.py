@@ -33,24 +33,19 @@ HIGHER_IS_BETTER = ("coverage", "classes_covered", "gan_test", "gan_train")
 
 
 class ExperimentResult(NamedTuple):
-    """Result of one experiment.
-
-    parameters: those that define the experiment. metrics: of the evaluation, and `seconds` of the training if known.
-    config: all parameters. grid: sample images. gif: animation of the training.
-    """
+    """Result of one experiment."""
 
     name: str
-    parameters: Mapping[str, Any]
-    metrics: Mapping[str, float]
-    config: Mapping[str, Any]
+    parameters: Mapping[str, Any]  # those that define the experiment
+    metrics: Mapping[str, float]  # of the evaluation, and `seconds` of the training if known
+    config: Mapping[str, Any]  # all parameters
     grid: Image.Image
-    gif: Image.Image
+    gif: Image.Image  # animation of the training
 
 
 def comparison_figure(experiments: Sequence[ExperimentResult]) -> Image.Image:
     """One row per experiment: samples, Fréchet distance relative to real images (log scale), coverage, seconds."""
-    height = ROW_HEIGHT_INCHES * len(experiments) + 0.7
-    figure = Figure(figsize=(11, height), layout="constrained")
+    figure = Figure(figsize=(11, ROW_HEIGHT_INCHES * len(experiments) + 0.7), layout="constrained")
     samples, ratio, coverage, seconds = figure.subplots(1, 4, width_ratios=(5.2, 2, 2, 1.4))
     plot_samples(samples, experiments)
     plot_bars(ratio, experiments, "frechet_ratio", "{:.1f}")
@@ -85,10 +80,8 @@ def plot_bars(
     values = [experiment.metrics.get(metric, 0) for experiment in experiments]
     best = max(values) if metric in HIGHER_IS_BETTER else min(values)
     colors = [BEST_COLOR if mark_best and value == best else COLOR for value in values]
-    axes.barh(range(len(values)), values, 0.6, color=colors)
-    for i, value in enumerate(values):
-        label = label_format.format(value) if value else "unknown"
-        axes.annotate(label, (value, i), (4, 0), textcoords="offset points", va="center")
+    bars = axes.barh(range(len(values)), values, 0.6, color=colors)
+    axes.bar_label(bars, [label_format.format(value) if value else "unknown" for value in values], padding=4)
     axes.set(ylim=(len(values) - 0.5, -0.5), yticks=[], title=COLUMNS[metric])
     axes.margins(x=0.35)
     axes.spines[["top", "right"]].set_visible(False)
@@ -108,16 +101,16 @@ def write_comparison(experiments: Sequence[ExperimentResult], out: Path) -> None
     if num_bytes > MAX_BYTES:
         max_frames = max(2, MAX_FRAMES * MAX_BYTES // num_bytes)
         animations = [[frames[i] for i in evenly_spaced_indices(len(frames), max_frames)] for frames in animations]
+    columns = {name: title for name, title in COLUMNS.items() if any(name in e.metrics for e in experiments)}
     best = {}
-    for metric in COLUMNS:
+    for metric in columns:
         values = [experiment.metrics[metric] for experiment in experiments if metric in experiment.metrics]
-        if values:
-            best[metric] = max(values) if metric in HIGHER_IS_BETTER else min(values)
+        best[metric] = max(values) if metric in HIGHER_IS_BETTER else min(values)
     page = render(
         "comparison.html.j2",
         experiments=experiments,
         animations=animations,
-        columns={metric: title for metric, title in COLUMNS.items() if metric in best},
+        columns=columns,
         best=best,
         differing=differing_parameters(experiments),
         animations_json=json_for_html(animations),

@@ -21,12 +21,9 @@ LABELS = {
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "gan",  # without a fixed salt the ids inside the SVG are random
     "font.size": 9,
-    "text.color": FOREGROUND,
-    "axes.edgecolor": FOREGROUND,
-    "axes.labelcolor": FOREGROUND,
-    "xtick.color": FOREGROUND,
-    "ytick.color": FOREGROUND,
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), FOREGROUND),
 }
+REFERENCE_LINE: dict[str, Any] = {"color": FOREGROUND, "linewidth": 0.8, "linestyle": ":"}
 ANIMATION_AXES = (0.12, 0.2, 0.86, 0.75)  # left, bottom, width, height as fractions of the figure
 MAX_HORIZONTAL_LABELS = 12  # with more classes their names are vertical
 Table = Mapping[str, Sequence[float]]  # columns by name
@@ -40,25 +37,19 @@ def read_table(path: Path) -> dict[str, list[float]]:
 
 
 def report_curves(reports: Path, evaluation: Mapping[str, Any], outputs_probabilities: bool) -> dict[str, str]:
-    """SVG elements by name: `training`, `animation`, `quality` and `classes`.
+    """SVG elements by name; `quality` is empty with fewer than two snapshots, `classes` without classes.
 
-    `quality` is empty with fewer than two snapshots, `classes` without classes.
     reports: folder of history.tsv and quality.tsv. evaluation: details written by gan.evaluation.
     outputs_probabilities: the discriminator outputs probabilities, not logits.
     """
     history = read_table(reports / "history.tsv")
     quality = read_table(reports / "quality.tsv")
-    classes = evaluation.get("classes")
-    curves = {
-        "training": training_curves(history, outputs_probabilities),
-        "animation": animation_curve(history),
-        "quality": "",
-        "classes": "",
-    }
+    training = training_curves(history, outputs_probabilities)
+    curves = {"training": training, "animation": animation_curve(history), "quality": "", "classes": ""}
     if len(quality["epoch"]) > 1:
         real_coverage = evaluation["metrics"]["coverage"]["real"]
         curves["quality"] = quality_curves(quality, evaluation["best_epoch"], real_coverage)
-    if classes:
+    if classes := evaluation.get("classes"):
         curves["classes"] = class_histogram(classes["names"], classes["samples"], classes["training"])
     return curves
 
@@ -71,7 +62,7 @@ def training_curves(history: Table, outputs_probabilities: bool = True) -> str:
     plot_series(outputs, history, ["d_real", "d_fake"], "mean output" if outputs_probabilities else "mean logit")
     if outputs_probabilities:
         outputs.set_ylim(0, 1)
-    plot_reference_line(outputs, 0.5 if outputs_probabilities else 0)
+    outputs.axhline(0.5 if outputs_probabilities else 0, **REFERENCE_LINE)
     return svg_element(figure)
 
 
@@ -87,16 +78,13 @@ def animation_curve(history: Table) -> str:
 
 @mpl.rc_context(STYLE)
 def quality_curves(track: Table, best_epoch: float, real_coverage: float) -> str:
-    """Fréchet distance relative to real images, and coverage, by epoch.
-
-    best_epoch: epoch of the smallest distance, marked with a ring. real_coverage: coverage of real images, dotted.
-    """
+    """Fréchet distance relative to real images, and coverage, by epoch; real images dotted, the best epoch ringed."""
     figure, (distance, coverage) = svg_figure(2)
     best = list(track["epoch"]).index(best_epoch)
     for axes, name, real in ((distance, "frechet_ratio", 1.0), (coverage, "coverage", real_coverage)):
         axes.plot(track["epoch"], track[name], color=COLORS["generator_loss"], marker="o", markersize=4)
         axes.plot(best_epoch, track[name][best], marker="o", markersize=9, fillstyle="none", color=COLORS["d_real"])
-        plot_reference_line(axes, real)
+        axes.axhline(real, **REFERENCE_LINE)
         style_axes(axes, "epoch")
     distance.set(yscale="log", ylabel="Fréchet distance ÷ that of real images")
     coverage.set(ylim=(0, 1), ylabel="coverage of the test images")
@@ -121,8 +109,7 @@ def class_histogram(names: Sequence[str], generated: Sequence[float], training: 
 def svg_figure(num_columns: int) -> tuple[Figure, list[Axes]]:
     """Figure with axes side by side."""
     figure = Figure(figsize=(9, 3), layout="constrained")
-    axes = figure.subplots(1, num_columns, squeeze=False)
-    return figure, list(axes[0])
+    return figure, list(figure.subplots(1, num_columns, squeeze=False)[0])
 
 
 def svg_element(figure: Figure) -> str:
@@ -140,11 +127,6 @@ def plot_series(axes: Axes, history: Table, names: Sequence[str], y_label: str) 
     style_axes(axes, "iteration")
     axes.set_ylabel(y_label)
     axes.legend(frameon=False)
-
-
-def plot_reference_line(axes: Axes, y: float) -> None:
-    """Horizontal dotted line."""
-    axes.axhline(y, color=FOREGROUND, linewidth=0.8, linestyle=":")
 
 
 def style_axes(axes: Axes, x_label: str) -> None:

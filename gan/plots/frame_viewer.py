@@ -2,9 +2,9 @@
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -16,7 +16,7 @@ MAX_BYTES = 5_000_000  # of all data URLs together
 
 
 class FrameRecord(NamedTuple):
-    """One frame: the image as a data URL, epoch and iteration counted from 1, the metrics of that iteration."""
+    """One frame and the metrics of its iteration. Epoch and step count from 1."""
 
     data_url: str
     epoch: int
@@ -25,10 +25,7 @@ class FrameRecord(NamedTuple):
 
 
 def load_frames(reports: Path, max_frames: int) -> list[FrameRecord]:
-    """Load at most `max_frames` evenly spaced frames of reports/frames, fewer if they exceed MAX_BYTES.
-
-    The metrics of a frame are the row of reports/history.tsv that is nearest to its iteration.
-    """
+    """Load at most `max_frames` evenly spaced frames, fewer if they exceed MAX_BYTES, with the nearest metrics."""
     history = read_table(reports / "history.tsv")
     files = list_frames(reports / "frames")
     frames = [_load_frame(files[i], history) for i in evenly_spaced_indices(len(files), max_frames)]
@@ -55,11 +52,3 @@ def to_data_url(image: Image.Image) -> str:
     else:
         image.save(out, "WEBP", quality=WEBP_QUALITY, method=4)
     return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
-
-
-def to_records(frames: Sequence[FrameRecord]) -> list[dict[str, Any]]:
-    """Convert frames to plain data with metrics of four significant digits."""
-    return [
-        {**frame._asdict(), "metrics": {name: float(f"{value:.4g}") for name, value in frame.metrics.items()}}
-        for frame in frames
-    ]

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from gan.config import StrictConfig
 from gan.io import write_text
 from gan.plots.curves import ANIMATION_AXES
-from gan.plots.frame_viewer import FrameRecord, to_records
+from gan.plots.frame_viewer import FrameRecord
 
 
 @dataclass(frozen=True)
@@ -31,39 +31,31 @@ class Parameter:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Content of the report and the model card.
-
-    metadata: of the prepared dataset. metrics: last values of the training. parameters: by section of params.yaml.
-    images: image files by name. extra_images: those that only some architectures have. frames: of the training.
-    curves: SVG elements by name. evaluation: details written by gan.evaluation. metric_info: title and better
-    direction of each evaluation metric. networks: text summary. stage_seconds: duration of each stage's last run.
-    iterations_per_second: None if unknown. versions: of Python and the main packages.
-    """
+    """Content of the report and the model card."""
 
     title: str
-    metadata: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    parameters: Mapping[str, list[Parameter]]
+    metadata: Mapping[str, Any]  # of the prepared dataset
+    metrics: Mapping[str, Any]  # last values of the training
+    parameters: Mapping[str, list[Parameter]]  # by section of params.yaml
     images: Mapping[str, Path]
-    extra_images: Mapping[str, Path]
+    extra_images: Mapping[str, Path]  # those that only some architectures have
     frames: Sequence[FrameRecord]
-    curves: Mapping[str, str]
-    evaluation: Mapping[str, Any]
-    metric_info: Mapping[str, Any]
+    curves: Mapping[str, str]  # SVG elements
+    evaluation: Mapping[str, Any]  # details written by gan.evaluation
+    metric_info: Mapping[str, Any]  # title and better direction of each evaluation metric
     model: StrictConfig
     hparams: NamedTuple
-    networks: str
-    stage_seconds: Mapping[str, float]
-    iterations_per_second: float | None
-    versions: Mapping[str, str]
+    networks: str  # text summary
+    stage_seconds: Mapping[str, float]  # duration of each stage's last run
+    iterations_per_second: float | None  # None if unknown
+    versions: Mapping[str, str]  # of Python and the main packages
 
 
 def parameter_rows(section: str, config: StrictConfig) -> list[Parameter]:
     """Parameters of a section, in the order of its config class."""
-    fields = type(config).model_fields
     return [
         Parameter(f"{section}.{name}", getattr(config, name), field.get_default(), field.description or "")
-        for name, field in fields.items()
+        for name, field in type(config).model_fields.items()
     ]
 
 
@@ -75,8 +67,11 @@ def file_data_url(path: Path) -> str:
 def write_report(data: ReportData, out: Path) -> None:
     """Write the HTML report."""
     urls = {name: file_data_url(path) for name, path in {**data.images, **data.extra_images}.items()}
-    frames_json = json_for_html(to_records(data.frames))
-    write_text(out, render("report.html.j2", data=data, urls=urls, frames_json=frames_json))
+    frames = []
+    for frame in data.frames:
+        rounded = {name: float(f"{value:.4g}") for name, value in frame.metrics.items()}
+        frames.append({**frame._asdict(), "metrics": rounded})
+    write_text(out, render("report.html.j2", data=data, urls=urls, frames_json=json_for_html(frames)))
 
 
 def write_model_card(data: ReportData, out: Path) -> None:

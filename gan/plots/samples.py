@@ -25,12 +25,10 @@ TRUNCATIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 def sample_plots(
     network: nn.Module, metadata: Mapping[str, Any], config: SampleConfig, device: str
 ) -> dict[str, Image.Image]:
-    """Plots of a generator by name.
+    """Plots of a generator by name. metadata: of its file.
 
-    `samples`: the first ten images of the seed, 2×5. `grid`: the first grid_rows · grid_columns images.
-    `interpolation`: each row interpolates between two latents on the sphere.
-    A conditional generator draws the classes in turn in `samples`, one class per column in `grid` and one class per row
-    in `interpolation`. metadata: of the generator's file.
+    `samples`: ten images, 2×5; the classes in turn. `grid`: one class per column, if the generator is conditional.
+    `interpolation`: each row interpolates between two latents on the sphere; one class per row.
     """
     classes = num_classes(metadata)
     steps = config.interpolation_steps
@@ -41,7 +39,6 @@ def sample_plots(
     interpolations = torch.cat([slerp(start, end, steps) for start, end in pairs])
     columns = torch.arange(grid_size) % config.grid_columns
     rows = torch.arange(len(interpolations)) // steps
-
     sample_labels = round_robin_labels(NUM_SAMPLES, classes)
     grid_labels = columns % classes if classes else None
     row_labels = rows % classes if classes else None
@@ -92,8 +89,7 @@ def make_triplets(images: Tensor, forward: nn.Module, backward: nn.Module, devic
 def stylegan_plots(network: stylegan.Generator, metadata: Mapping[str, Any], seed: int) -> dict[str, Image.Image]:
     """Plots of a StyleGAN by name (Karras et al. 2019, figures 3 and 8, https://arxiv.org/abs/1812.04948).
 
-    `style_mixing`: the first column and the first row show two sets of images. Every other image combines the coarse
-    styles of its row with the fine styles of its column.
+    `style_mixing`: each image combines the coarse styles of its row's first image with the fine styles of its column's.
     `truncation`: one row per truncation, from 0 (the mean image) to 1 (no truncation), with the same latents.
     """
     network.eval()
@@ -102,12 +98,11 @@ def stylegan_plots(network: stylegan.Generator, metadata: Mapping[str, Any], see
     latents = sample_latents(num_latents, metadata["model"]["latent_dim"], seed).to(device)
     labels = torch.zeros(num_latents, dtype=torch.long, device=device) if num_classes(metadata) else None
     ws = network.truncate(latents, 1.0, labels)
-    coarse = ws[:MIXING_ROWS]
     fine = ws[MIXING_ROWS:]
     num_coarse = network.num_ws // 2
     blank = torch.ones_like(network.synthesis(ws[:1]))
     rows = [torch.cat([blank, network.synthesis(fine)])]
-    for w in coarse:
+    for w in ws[:MIXING_ROWS]:
         mixed = torch.cat([w[:num_coarse].expand(MIXING_COLUMNS, -1, -1), fine[:, num_coarse:]], dim=1)
         rows.append(network.synthesis(torch.cat([w[None], mixed])))
     truncated = [network.synthesis(network.truncate(latents, truncation, labels)) for truncation in TRUNCATIONS]

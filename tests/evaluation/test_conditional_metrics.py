@@ -78,7 +78,7 @@ class OneClassDarker(nn.Module):
 
 
 def test_translation_metrics(dataset: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = CycleGenerators((1, 16, 16), 4, 1)
+    network = CycleGenerators(ModelConfig(base_channels=4, residual_blocks=1), (1, 16, 16))
     network.g_ab = UnconditionalSequential(nn.Identity())
     network.g_ba = UnconditionalSequential(OneClassDarker())
     metadata = {"model": {"architecture": "cyclegan", "conditional": False}}

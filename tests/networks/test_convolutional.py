@@ -124,7 +124,7 @@ def test_modulated_convolution_equals_a_convolution_with_modulated_weights() -> 
 
 def small_stylegan() -> stylegan.Generator:
     torch.manual_seed(0)
-    return stylegan.Generator((1, 16, 16), 6, 4, 2)
+    return stylegan.Generator(ModelConfig(latent_dim=6, base_channels=4), (1, 16, 16))
 
 
 def test_stylegan_is_deterministic_in_eval_mode_only() -> None:

@@ -14,7 +14,6 @@ from gan.networks.layers import (
     PackImages,
     UnconditionalSequential,
     batch_multiple,
-    is_batch_dependent,
 )
 
 
@@ -93,9 +92,6 @@ def test_unconditional_sequential_refuses_labels() -> None:
         network(x, torch.zeros(4, dtype=torch.int64))
 
 
-def test_batch_dependent_layers_and_batch_multiples() -> None:
-    plain = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2))
-    assert not is_batch_dependent(plain) and batch_multiple(plain) == 1
-    for layer in (nn.BatchNorm1d(2), nn.BatchNorm2d(2), MinibatchDiscrimination(2), MinibatchStdDev()):
-        assert is_batch_dependent(nn.Sequential(nn.Linear(2, 2), layer))
+def test_batch_multiples() -> None:
+    assert batch_multiple(nn.Linear(2, 2)) == 1
     assert batch_multiple(nn.Sequential(PackImages(3), MinibatchStdDev(4))) == 12

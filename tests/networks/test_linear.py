@@ -78,6 +78,8 @@ def test_onednn_is_used_for_float32_on_cpus_with_avx512(monkeypatch: pytest.Monk
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     assert onednn_is_faster(x)
     assert not onednn_is_faster(x.double())
+    assert not onednn_is_faster(x[0])
+    assert not onednn_is_faster(x[:0])
     with torch.autocast("cpu", torch.bfloat16):
         assert not onednn_is_faster(x)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")

@@ -27,7 +27,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from gan.data.dataset import BatchLoader, ImageDataset
@@ -75,16 +74,13 @@ SAVING = KillPoint("saving", ".checkpoints/*/.step-*.partial.pt", 0.01)
 FINISHING = KillPoint("finishing", "reports/history.tsv", 0.05)  # the first result that is written at the end
 
 
-def training_kill_point(max_delay: float) -> KillPoint:
-    """A kill point during the iterations. A resumed run copies its earlier frames first, which is the trigger."""
-    return KillPoint("training", "reports/frames/*", max_delay)
-
-
 def kill_schedule(num_kills: int, run_seconds: float, rng: random.Random) -> list[KillPoint]:
     """Shuffled kill points of every kind for a run of `run_seconds`. The last tenth of them are at its end."""
     num_finishing = -(-num_kills // 10)
-    # Each kill in training takes at most its fraction of the run, so the run cannot end before its last kill.
-    kinds = [SAVING] * 3 + [STARTING] * 2 + [training_kill_point(run_seconds / num_kills)] * 5
+    # A resumed run copies its earlier frames first, which is the trigger. Each kill in training takes at most its
+    # fraction of the run, so the run cannot end before its last kill.
+    training = KillPoint("training", "reports/frames/*", run_seconds / num_kills)
+    kinds = [SAVING] * 3 + [STARTING] * 2 + [training] * 5
     schedule = (kinds * num_kills)[: num_kills - num_finishing]
     rng.shuffle(schedule)
     return schedule + [FINISHING] * num_finishing
@@ -212,12 +208,7 @@ def measure_checkpoint_cost() -> None:
         checkpoints = CheckpointManager(Path(folder))
         for step in range(1, NUM_SAVES + 1):
             start = time.perf_counter()
-            state = {
-                "trainer": trainer.state_dict(),
-                "metrics_log": log.state_dict(),
-                "threads": torch.get_num_threads(),
-            }
-            checkpoints.save(step, state)
+            checkpoints.save(step, {"trainer": trainer.state_dict(), "metrics_log": log.state_dict()})
             seconds.append(time.perf_counter() - start)
         megabytes = max(path.stat().st_size for path in Path(folder).iterdir()) / 1e6
     cost = statistics.median(seconds)
