@@ -84,10 +84,10 @@ def test_preset_rows_name_parameters_of_the_preset() -> None:
 
 
 def test_readmes_show_the_findings_as_a_run_prints_them() -> None:
-    summary = Summary({"classes_covered": 10, "coverage": 0.97}, {}, {"coverage": 1})
-    memorization = Memorization(0.85, 0.8, 0.01, 0, 0, [])
-    snapshots = [{"epoch": 192, "frechet_ratio": 8.6}, {"epoch": 200, "frechet_ratio": 8.6}]
-    findings = summarize(summary, 8.6, memorization, snapshots, 10)
+    summary = Summary({"classes_covered": 10, "coverage": 0.95}, {}, {"coverage": 1})
+    memorization = Memorization(0.86, 0.8, 0.01, 0, 0, [])
+    snapshots = [{"epoch": 192, "frechet_ratio": 10.3}, {"epoch": 200, "frechet_ratio": 10.3}]
+    findings = summarize(summary, 10.3, memorization, snapshots, 10)
     shown = "".join(f"report: {line}\n" for line in findings)
     assert shown in README
     assert shown in CHINESE
