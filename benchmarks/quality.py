@@ -19,6 +19,7 @@ import argparse
 import copy
 import json
 import statistics
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -29,6 +30,7 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from benchmarks import common
+from gan.config import UserError
 from gan.data.dataset import ImageDataset
 from gan.evaluation.conditional_metrics import gan_train_test_scores
 from gan.evaluation.config import EvaluateConfig
@@ -245,4 +247,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"quality: {error}")
